@@ -1,0 +1,139 @@
+//! What an operation is, and the macro that declares one.
+
+use http::Method;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Validate;
+
+/// One operation: everything that both sides must agree on.
+pub trait Endpoint: Copy + Send + Sync + 'static {
+    /// The operation's name, for logs and tables.
+    const NAME: &'static str;
+    /// The HTTP method.
+    const METHOD: Method;
+    /// The path below [`Access::base_path`], with `{name}` for each field of [`Endpoint::Path`].
+    const PATH: &'static str;
+    /// Who may call it, and with which kind of key.
+    const ACCESS: Access;
+    /// How the answer is wrapped.
+    const ENVELOPE: Envelope;
+    /// Whether it may be sent a second time.
+    const IDEMPOTENCY: Idempotency;
+    /// Values for the placeholders of the path.
+    type Path: Serialize + DeserializeOwned + Validate + Send + Sync + 'static;
+    /// The query string. A parameter that it does not name is refused.
+    type Query: Serialize + DeserializeOwned + Validate + Send + Sync + 'static;
+    /// The JSON body. Fields that it does not name are ignored.
+    type Body: Serialize + DeserializeOwned + Validate + Send + Sync + 'static;
+    /// What a successful answer holds, without its envelope.
+    type Response: Serialize + DeserializeOwned + Send + Sync + 'static;
+}
+
+/// Who may call an operation. Each kind of caller has a base path of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; no key is asked for.
+    Public,
+    /// An agent, with its key (`opk_…`).
+    Agent,
+    /// A person who owns projects, with an owner token (`opo_…`).
+    Owner,
+}
+
+impl Access {
+    /// The path that stands before [`Endpoint::PATH`].
+    pub const fn base_path(self) -> &'static str {
+        match self {
+            Access::Public | Access::Agent => "/api/agent/v1",
+            Access::Owner => "/api/owner/v1",
+        }
+    }
+}
+
+/// How an answer is wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Envelope {
+    /// `{"data": …}`.
+    Data,
+    /// `{"data": […], "next_cursor": …}`; the response type is a [`super::Page`].
+    Page,
+    /// The value itself.
+    Bare,
+}
+
+/// Whether a call whose fate is unknown may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idempotency {
+    /// It only reads.
+    Safe,
+    /// Twice has the effect of once.
+    Idempotent,
+    /// Twice would do it twice, unless both carry the same `Idempotency-Key` and the server honours it.
+    Keyed,
+}
+
+/// Stands where an operation has no path values, no query or no body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nothing {}
+
+impl Validate for Nothing {}
+
+/// An operation as a row of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// [`Endpoint::NAME`].
+    pub name: &'static str,
+    /// [`Endpoint::METHOD`].
+    pub method: Method,
+    /// [`Endpoint::PATH`].
+    pub path: &'static str,
+    /// [`Endpoint::ACCESS`].
+    pub access: Access,
+    /// [`Endpoint::ENVELOPE`].
+    pub envelope: Envelope,
+    /// [`Endpoint::IDEMPOTENCY`].
+    pub idempotency: Idempotency,
+}
+
+impl Operation {
+    /// The row of one operation.
+    pub const fn of<E: Endpoint>() -> Self {
+        Self {
+            name: E::NAME,
+            method: E::METHOD,
+            path: E::PATH,
+            access: E::ACCESS,
+            envelope: E::ENVELOPE,
+            idempotency: E::IDEMPOTENCY,
+        }
+    }
+}
+
+/// Declares an operation: `Name: METHOD "/path", Access, Envelope, Idempotency, path: P, query: Q, body: B => Response`.
+macro_rules! endpoint {
+    ($(#[$doc:meta])* $name:ident: $method:ident $path:literal, $access:ident, $envelope:ident, $idempotency:ident
+     $(, path: $p:ty)? $(, query: $q:ty)? $(, body: $b:ty)? => $r:ty) => {
+        #[doc = concat!("`", stringify!($method), " ", $path, "`")]
+        #[doc = ""]
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl $crate::api::Endpoint for $name {
+            const NAME: &'static str = stringify!($name);
+            const METHOD: http::Method = http::Method::$method;
+            const PATH: &'static str = $path;
+            const ACCESS: $crate::api::Access = $crate::api::Access::$access;
+            const ENVELOPE: $crate::api::Envelope = $crate::api::Envelope::$envelope;
+            const IDEMPOTENCY: $crate::api::Idempotency = $crate::api::Idempotency::$idempotency;
+            type Path = $crate::api::endpoint::endpoint!(@or $($p)?);
+            type Query = $crate::api::endpoint::endpoint!(@or $($q)?);
+            type Body = $crate::api::endpoint::endpoint!(@or $($b)?);
+            type Response = $r;
+        }
+    };
+    (@or) => { $crate::api::Nothing };
+    (@or $t:ty) => { $t };
+}
+
+pub(crate) use endpoint;
