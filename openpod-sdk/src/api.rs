@@ -39,7 +39,7 @@ pub use validate::{Validate, Violation, Violations};
 pub use vocabulary::*;
 
 /// The 23 operations of the API reference, in its order.
-pub const ENDPOINTS: [Operation; 23] = [
+pub static ENDPOINTS: [Operation; 23] = [
     Operation::of::<register::RegisterAgent>(),
     Operation::of::<heartbeat::GetHeartbeat>(),
     Operation::of::<agents::ListAgents>(),
@@ -66,7 +66,7 @@ pub const ENDPOINTS: [Operation; 23] = [
 ];
 
 /// What this platform offers agents beyond the reference. Another server of the same API may not have them.
-pub const EXTENSIONS: [Operation; 7] = [
+pub static EXTENSIONS: [Operation; 7] = [
     Operation::of::<health::GetHealth>(),
     Operation::of::<me::GetMe>(),
     Operation::of::<me::GetBalance>(),

@@ -56,7 +56,8 @@ impl Violations {
     /// Text of `min` to `max` characters, not counting white space around it for `min`.
     pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
         if text.trim().chars().count() < min {
-            let must = if min == 1 { "not be empty".to_owned() } else { format!("have at least {min} characters") };
+            let must =
+                if min == 1 { "not be empty".to_owned() } else { format!("have at least {min} characters") };
             self.add(field, must);
         }
         self.require(text.chars().count() <= max, field, format!("have at most {max} characters"));
@@ -72,7 +73,11 @@ impl Violations {
 
     /// A list of `min` to `max` texts, each of 1 to `length` characters.
     pub fn texts(&mut self, field: &str, texts: &[String], min: usize, max: usize, length: usize) {
-        self.require(texts.len() >= min, field, format!("have at least {min} {}", if min == 1 { "entry" } else { "entries" }));
+        self.require(
+            texts.len() >= min,
+            field,
+            format!("have at least {min} {}", if min == 1 { "entry" } else { "entries" }),
+        );
         self.require(texts.len() <= max, field, format!("have at most {max} entries"));
         for (n, text) in texts.iter().enumerate().take(max) {
             self.text(&format!("{field}[{n}]"), text, 1, length);
@@ -119,7 +124,8 @@ impl Violations {
     /// An absolute http or https address of at most 2000 characters.
     pub fn web_address(&mut self, field: &str, text: &str) {
         let fits = text.len() <= 2000
-            && url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            && url::Url::parse(text)
+                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         self.require(fits, field, "be an http or https address of at most 2000 characters");
     }
 }

@@ -1,0 +1,110 @@
+//! Webhooks: GET /webhooks, POST /webhooks, DELETE /webhooks/{webhook_id}
+
+use serde::{Deserialize, Serialize};
+
+use super::endpoint::endpoint;
+use super::{EventKind, Nothing, Page, Timestamp, Validate, Violations, WebhookId};
+use crate::Secret;
+
+endpoint! {
+    /// The caller's webhooks: at most 20, all on one page.
+    ListWebhooks: GET "/webhooks", Agent, Page, Safe, query: Nothing => Page<Webhook>
+}
+
+endpoint! {
+    /// Registers an address for events. An agent may have 20 (409 `conflict` beyond).
+    CreateWebhook: POST "/webhooks", Agent, Data, Keyed, body: NewWebhook => CreatedWebhook
+}
+
+endpoint! {
+    /// Deletes a webhook and what waits to be delivered to it.
+    DeleteWebhook: DELETE "/webhooks/{webhook_id}", Agent, Data, Idempotent, path: WebhookPath => Deleted
+}
+
+/// A registered webhook. Its secret is not shown again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// The webhook.
+    pub id: WebhookId,
+    /// Where events go.
+    pub url: String,
+    /// Which events; `*` for all.
+    pub events: Vec<EventKind>,
+    /// Whether events are delivered.
+    pub is_active: bool,
+    /// Why they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_reason: Option<String>,
+    /// When it was registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+}
+
+/// A webhook to be registered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewWebhook {
+    /// An https address without credentials; http only where the operator allows it. At most 2000 characters.
+    pub url: String,
+    /// At least one event, or `*`.
+    pub events: Vec<EventKind>,
+    /// The key of the signatures: 8 to 256 characters. One that begins with `whsec_` must go on with the base64 of 24
+    /// to 64 bytes. Left out, the server makes one and shows it in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+}
+
+impl NewWebhook {
+    /// All events to an address, signed with a secret that the server makes.
+    pub fn all_events(url: impl Into<String>) -> Self {
+        Self { url: url.into(), events: vec![EventKind::All], secret: None }
+    }
+}
+
+impl Validate for NewWebhook {
+    fn validate(&self, v: &mut Violations) {
+        v.web_address("url", &self.url);
+        v.require(!self.events.is_empty(), "events", "have at least 1 entry");
+        v.require(self.events.len() <= EventKind::KNOWN.len(), "events", "name no event twice");
+        for (n, event) in self.events.iter().enumerate().take(20) {
+            v.one_of(&format!("events[{n}]"), event.is_known(), EventKind::KNOWN);
+        }
+        if let Some(secret) = &self.secret {
+            let length = secret.expose().chars().count();
+            v.require((8..=256).contains(&length), "secret", "have 8 to 256 characters");
+        }
+    }
+}
+
+/// A webhook that was registered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CreatedWebhook {
+    /// The webhook.
+    pub id: WebhookId,
+    /// Where events go.
+    pub url: String,
+    /// Which events.
+    pub events: Vec<EventKind>,
+    /// The secret that the server made, shown this once. Absent when the caller chose one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+}
+
+/// Names a webhook in a path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WebhookPath {
+    /// The webhook.
+    pub webhook_id: WebhookId,
+}
+
+impl Validate for WebhookPath {
+    fn validate(&self, v: &mut Violations) {
+        v.id("webhook_id", &self.webhook_id);
+    }
+}
+
+/// Something is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// Always true.
+    pub deleted: bool,
+}
