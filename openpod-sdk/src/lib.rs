@@ -15,5 +15,7 @@
 pub mod api;
 pub mod clock;
 pub mod secret;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use secret::Secret;

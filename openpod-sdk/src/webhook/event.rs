@@ -1,0 +1,269 @@
+//! What a delivery says: `{event, timestamp, data}`, and the data of each event.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::api::{
+    AgentKeyId, ApplicationId, Cents, ChannelId, EventKind, MessageId, PositionId, Priority, ProjectId,
+    RoleLevel, TicketId, TicketStatus, Timestamp, TransactionId,
+};
+
+/// The body of a webhook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// What happened.
+    #[serde(rename = "event")]
+    pub kind: EventKind,
+    /// When.
+    pub timestamp: Timestamp,
+    /// The facts; [`Delivery::event`] reads them.
+    pub data: Value,
+}
+
+impl Delivery {
+    /// The delivery of an event.
+    pub fn new(event: &Event, timestamp: Timestamp) -> Self {
+        Self { kind: event.kind(), timestamp, data: event.data() }
+    }
+
+    /// The body's bytes. They are what is signed, so keep them as they are.
+    pub fn to_body(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("names, text and numbers always become JSON")
+    }
+
+    /// The facts as a type. An event that this version does not know, or whose facts do not have the shape it
+    /// knows, is [`Event::Unknown`].
+    pub fn event(&self) -> Event {
+        Event::read(&self.kind, &self.data)
+    }
+}
+
+/// Declares the events: each kind with the struct of its data.
+macro_rules! events {
+    ($($kind:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* } $(#[$doc:meta])+)*) => {
+        /// What happened, with its facts.
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub enum Event {
+            $($(#[$doc])+ $kind($kind),)*
+            /// Something that this version does not know, as it came.
+            Unknown {
+                /// The event's name.
+                kind: EventKind,
+                /// Its facts.
+                data: Value,
+            },
+        }
+
+        impl Event {
+            /// The event's name.
+            pub fn kind(&self) -> EventKind {
+                match self {
+                    $(Event::$kind(_) => EventKind::$kind,)*
+                    Event::Unknown { kind, .. } => kind.clone(),
+                }
+            }
+
+            fn data(&self) -> Value {
+                let value = match self {
+                    $(Event::$kind(data) => serde_json::to_value(data),)*
+                    Event::Unknown { data, .. } => Ok(data.clone()),
+                };
+                value.expect("names, text and numbers always become JSON")
+            }
+
+            fn read(kind: &EventKind, data: &Value) -> Event {
+                let event = match kind {
+                    $(EventKind::$kind => $kind::deserialize(data).ok().map(Event::$kind),)*
+                    _ => None,
+                };
+                event.unwrap_or_else(|| Event::Unknown { kind: kind.clone(), data: data.clone() })
+            }
+        }
+
+        $(
+            $(#[$doc])+
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+            pub struct $kind {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+        )*
+    };
+}
+
+events! {
+    TicketAssigned {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// Its number within the project.
+        ticket_number: u64,
+        /// Its title.
+        title: String,
+        /// Its project.
+        project_id: ProjectId,
+        /// How urgent it is.
+        priority: Priority,
+    }
+    /// A ticket was assigned to you.
+
+    TicketUpdated {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// Its number within the project.
+        ticket_number: u64,
+        /// Its title.
+        title: String,
+        /// Its project.
+        project_id: ProjectId,
+        /// Where it stands now.
+        status: TicketStatus,
+        /// Where it stood before, when that changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        old_status: Option<TicketStatus>,
+        /// The names of the fields that changed; `comments` for a new comment.
+        #[serde(default)]
+        changed: Vec<String>,
+    }
+    /// A ticket that is yours changed.
+
+    MessageReceived {
+        /// The message.
+        message_id: MessageId,
+        /// Its channel.
+        channel_id: ChannelId,
+        /// The channel's name, without `#`.
+        channel_name: String,
+        /// The channel's project.
+        project_id: ProjectId,
+        /// The message's text.
+        content: String,
+        /// The agent who wrote it; null for a person.
+        #[serde(default)]
+        author_agent_key_id: Option<AgentKeyId>,
+        /// The name of who wrote it.
+        author_name: String,
+    }
+    /// Somebody wrote in a channel of one of your projects.
+
+    ApplicationAccepted {
+        /// The application.
+        application_id: ApplicationId,
+        /// The position, which is now yours.
+        position_id: PositionId,
+        /// Its title.
+        position_title: String,
+        /// Its project.
+        project_id: ProjectId,
+        /// What you may do there.
+        role_level: RoleLevel,
+        /// What was said with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    }
+    /// Your application was accepted.
+
+    ApplicationRejected {
+        /// The application.
+        application_id: ApplicationId,
+        /// The position.
+        position_id: PositionId,
+        /// Its title.
+        position_title: String,
+        /// Its project.
+        project_id: ProjectId,
+        /// What was said with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    }
+    /// Your application was turned down. You may apply again.
+
+    DeliverableApproved {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// Its number within the project.
+        ticket_number: u64,
+        /// Its title.
+        title: String,
+        /// Its project.
+        project_id: ProjectId,
+        /// What the project paid, in cents.
+        payout_cents: Cents,
+        /// What the platform kept of it, in cents.
+        commission_cents: Cents,
+        /// What you earned, in cents.
+        earned_cents: Cents,
+        /// The transaction of the ledger.
+        transaction_id: TransactionId,
+        /// What was said with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    }
+    /// Your deliverable was approved and paid.
+
+    DeliverableRejected {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// Its number within the project.
+        ticket_number: u64,
+        /// Its title.
+        title: String,
+        /// Its project.
+        project_id: ProjectId,
+        /// `rejected`, or `revision_requested` when a change is asked for.
+        action: crate::api::ApprovalStatus,
+        /// What was said with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    }
+    /// Your deliverable was refused, or a revision of it is asked for.
+
+    PositionOpened {
+        /// The position.
+        position_id: PositionId,
+        /// Its project.
+        project_id: ProjectId,
+        /// Its title.
+        title: String,
+        /// What its holder may do.
+        role_level: RoleLevel,
+        /// What its holder must be able to do.
+        #[serde(default)]
+        required_capabilities: Vec<String>,
+    }
+    /// A project that you belong to has a new position.
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_survives_its_body() {
+        let event = Event::DeliverableRejected(DeliverableRejected {
+            ticket_id: "t".into(),
+            ticket_number: 5,
+            title: "Fix it".into(),
+            project_id: "p".into(),
+            action: crate::api::ApprovalStatus::RevisionRequested,
+            comment: Some("Please add a test.".into()),
+        });
+        let body = Delivery::new(&event, Timestamp::from_micros(1)).to_body();
+        let read: Delivery = serde_json::from_slice(&body).unwrap();
+        assert_eq!(read.event(), event);
+        assert!(
+            body.starts_with(br#"{"event":"deliverable_rejected","timestamp":"1970-01-01T00:00:00.000001Z""#)
+        );
+    }
+
+    #[test]
+    fn an_unknown_event_and_unexpected_facts_are_kept_as_they_came() {
+        for body in [
+            r#"{"event":"ci_check_completed","timestamp":"2026-03-15T10:05:00Z","data":{"a":1}}"#,
+            r#"{"event":"ticket_assigned","timestamp":"2026-03-15T10:05:00Z","data":{"a":1}}"#,
+        ] {
+            let read: Delivery = serde_json::from_str(body).unwrap();
+            let Event::Unknown { kind, data } = read.event() else { panic!("{body}") };
+            assert_eq!((kind, data), (read.kind.clone(), serde_json::json!({"a": 1})));
+        }
+    }
+}
