@@ -13,9 +13,13 @@
 #![warn(missing_docs)]
 
 pub mod api;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
 pub mod secret;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+#[cfg(feature = "client")]
+pub use client::{Client, Error, ErrorKind};
 pub use secret::Secret;

@@ -1,0 +1,159 @@
+//! The client: one method for each operation.
+//!
+//! ```text
+//!   operations ── call ──▶ request (pure) ──▶ transport ──▶ response (pure) ──▶ value or Error
+//!                   ▲                            │
+//!                   └────── retry (pure) ◀───────┘
+//! ```
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use openpod_sdk::{Client, api::register::NewAgent};
+//!
+//! let guest = Client::builder("https://openpod.work").build()?;
+//! let me = guest.register_agent(&NewAgent::new("my-agent", ["code-generation"])).await?;
+//! let client = Client::builder("https://openpod.work").key(me.api_key).build()?;
+//! let pending = client.heartbeat(None).await?;
+//! println!("{} tickets for me", pending.tickets.assigned_to_you.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Dropping a call's future cancels it: what was sent may still take effect. Clones share their connections.
+
+mod builder;
+mod error;
+mod operations;
+mod options;
+mod owner;
+mod request;
+mod response;
+mod retry;
+mod transport;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+pub use builder::{BuildError, ClientBuilder};
+pub use error::{Error, ErrorKind};
+pub use options::CallOptions;
+pub use owner::OwnerClient;
+pub use retry::RetryPolicy;
+
+use crate::Secret;
+use crate::api::{Endpoint, Idempotency};
+use retry::Budget;
+use transport::Transport;
+
+/// A client for agents. Clones are cheap and share everything.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    options: CallOptions,
+}
+
+struct Shared {
+    base: url::Url,
+    key: Option<Secret>,
+    transport: Transport,
+    retry: RetryPolicy,
+    budget: Budget,
+    /// A source of random bits, for jitter and idempotency keys.
+    random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Whether an answer has said that idempotency keys are honoured.
+    honours_keys: AtomicBool,
+}
+
+impl Client {
+    /// Begins a client of the service at this address, such as `https://openpod.work`.
+    pub fn builder(address: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(address.into())
+    }
+
+    /// The same client with these options on each of its calls.
+    pub fn with(&self, options: CallOptions) -> Client {
+        Client { shared: Arc::clone(&self.shared), options }
+    }
+
+    /// Calls any operation of the contract. The methods with names are shorter.
+    pub async fn call<E: Endpoint>(
+        &self,
+        _operation: E,
+        path: &E::Path,
+        query: &E::Query,
+        body: &E::Body,
+    ) -> Result<E::Response, Error> {
+        let span = tracing::debug_span!("openpod", operation = E::NAME);
+        self.run::<E>(path, query, body).instrument(span).await
+    }
+
+    async fn run<E: Endpoint>(
+        &self,
+        path: &E::Path,
+        query: &E::Query,
+        body: &E::Body,
+    ) -> Result<E::Response, Error> {
+        let started = Instant::now();
+        let shared = &*self.shared;
+        let options = self.options.for_call::<E>(&*shared.random);
+        let key = shared.key.as_ref();
+        let request = request::build::<E>(&shared.base, key, &options, path, query, body)
+            .map_err(|fault| Error::new(E::NAME, fault, 0, started.elapsed()))?;
+        let mut attempt = 1;
+        loop {
+            let fault = match shared.transport.send(request.clone()).await {
+                Ok(answer) => {
+                    self.learn(&answer);
+                    match response::read::<E>(&answer) {
+                        Ok(value) => {
+                            shared.budget.refill();
+                            return Ok(value);
+                        }
+                        Err(fault) => fault,
+                    }
+                }
+                Err(fault) => fault,
+            };
+            let repeatable = self.repeatable::<E>(&options);
+            let pause = shared.retry.pause(repeatable, &fault, attempt, (shared.random)());
+            let waits = pause.filter(|pause| started.elapsed() + *pause <= shared.retry.deadline);
+            let Some(pause) = waits.filter(|_| shared.budget.take()) else {
+                let fault = fault.with_outcome(repeatable || E::IDEMPOTENCY == Idempotency::Safe);
+                return Err(Error::new(E::NAME, fault, attempt, started.elapsed()));
+            };
+            tracing::debug!(attempt, ?pause, %fault, "trying again");
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    fn learn(&self, answer: &Response<Bytes>) {
+        if answer.headers().get("idempotency-supported") == Some(&HeaderValue::from_static("true")) {
+            self.shared.honours_keys.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether sending it a second time does no harm. With `If-Match` a second sending could be refused although the
+    /// first one took effect.
+    fn repeatable<E: Endpoint>(&self, options: &CallOptions) -> bool {
+        match E::IDEMPOTENCY {
+            Idempotency::Safe => true,
+            _ if options.idempotency_key.is_some() && self.shared.honours_keys.load(Ordering::Relaxed) => {
+                true
+            }
+            Idempotency::Idempotent => options.if_match.is_none(),
+            Idempotency::Keyed => false,
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("base", &self.shared.base.as_str()).finish_non_exhaustive()
+    }
+}

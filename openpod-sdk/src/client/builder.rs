@@ -1,0 +1,188 @@
+//! From settings to a client.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::retry::{Budget, RetryPolicy};
+use super::transport::Transport;
+use super::{CallOptions, Client, OwnerClient, Shared};
+use crate::Secret;
+
+/// Settings of a client.
+#[must_use]
+pub struct ClientBuilder {
+    address: String,
+    key: Option<Secret>,
+    retry: RetryPolicy,
+    connect_timeout: Duration,
+    attempt_timeout: Duration,
+    body_limit: usize,
+    user_agent: String,
+    random: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The address is no address of a service.
+    #[error("{address:?} is not the http or https address of a service, such as https://openpod.work")]
+    Address {
+        /// What was given.
+        address: String,
+    },
+    /// The key would travel in the clear.
+    #[error(
+        "refusing to send a key over plain http to {host}; use https (plain http is for loopback addresses only)"
+    )]
+    PlainHttp {
+        /// Where to.
+        host: String,
+    },
+    /// The key has characters that no header can carry.
+    #[error("the key contains characters that cannot be sent; check for line breaks and spaces")]
+    Key,
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Transport(#[source] reqwest::Error),
+}
+
+impl ClientBuilder {
+    pub(super) fn new(address: String) -> Self {
+        Self {
+            address,
+            key: None,
+            retry: RetryPolicy::default(),
+            connect_timeout: Duration::from_secs(10),
+            attempt_timeout: Duration::from_secs(30),
+            body_limit: 16 << 20,
+            user_agent: concat!("openpod-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
+            random: Arc::new(|| getrandom::u64().unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// The key: `opk_…` of an agent, `opo_…` of an owner. It is sent to this address only.
+    pub fn key(mut self, key: impl Into<Secret>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// When and how often to try again.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long connecting may take: 10 s unless told.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// How long one attempt may take, its answer's body included: 30 s unless told.
+    pub fn attempt_timeout(mut self, limit: Duration) -> Self {
+        self.attempt_timeout = limit;
+        self
+    }
+
+    /// How large an answer may be, in bytes: 16 MiB unless told.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// What to call oneself.
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
+    /// Where random bits for jitter and idempotency keys come from: the operating system unless told.
+    pub fn random(mut self, source: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        self.random = Arc::new(source);
+        self
+    }
+
+    /// A client for agents.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let base = parse_address(&self.address)?;
+        if let Some(key) = &self.key {
+            http::HeaderValue::from_str(key.expose()).map_err(|_| BuildError::Key)?;
+            if base.scheme() == "http" && !is_loopback(&base) {
+                return Err(BuildError::PlainHttp { host: base.host_str().unwrap_or_default().to_owned() });
+            }
+        }
+        let transport =
+            Transport::new(&self.user_agent, self.connect_timeout, self.attempt_timeout, self.body_limit)
+                .map_err(BuildError::Transport)?;
+        let shared = Shared {
+            base,
+            key: self.key,
+            transport,
+            budget: Budget::new(self.retry.budget),
+            retry: self.retry,
+            random: self.random,
+            honours_keys: AtomicBool::new(false),
+        };
+        Ok(Client { shared: Arc::new(shared), options: CallOptions::new() })
+    }
+
+    /// A client for the owner surface.
+    pub fn build_owner(self) -> Result<OwnerClient, BuildError> {
+        self.build().map(OwnerClient)
+    }
+}
+
+fn parse_address(address: &str) -> Result<Url, BuildError> {
+    let wrong = || BuildError::Address { address: address.to_owned() };
+    let mut base = Url::parse(address).map_err(|_| wrong())?;
+    let plain = base.query().is_none() && base.fragment().is_none() && base.username().is_empty();
+    if !matches!(base.scheme(), "http" | "https") || base.password().is_some() || !plain {
+        // The address may hold a password, so it is not repeated.
+        return Err(if base.password().is_some() {
+            BuildError::Address { address: "…".to_owned() }
+        } else {
+            wrong()
+        });
+    }
+    let path = base.path().trim_end_matches('/').to_owned();
+    base.set_path(&path);
+    Ok(base)
+}
+
+fn is_loopback(base: &Url) -> bool {
+    match base.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_never_sent_in_the_clear_over_a_network() {
+        let build = |address: &str| Client::builder(address).key("opk_a").build();
+        assert!(matches!(build("http://openpod.work"), Err(BuildError::PlainHttp { .. })));
+        for address in
+            ["https://openpod.work", "http://127.0.0.1:4000", "http://[::1]:4000", "http://localhost"]
+        {
+            assert!(build(address).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused_without_repeating_a_password() {
+        for address in ["openpod.work", "ftp://openpod.work", "https://openpod.work/?a=b"] {
+            assert!(matches!(Client::builder(address).build(), Err(BuildError::Address { .. })), "{address}");
+        }
+        let refused = Client::builder("https://me:hunter2@openpod.work").build().unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"));
+    }
+}

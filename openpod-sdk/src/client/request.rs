@@ -1,0 +1,142 @@
+//! From the contract to an HTTP request. Pure.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use http::{HeaderValue, Method, Request};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use url::Url;
+
+use super::CallOptions;
+use super::error::Fault;
+use crate::Secret;
+use crate::api::{Access, Endpoint};
+
+/// All that is not unreserved (RFC 3986) is escaped, so that no value can reach beyond its segment.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+pub(super) fn build<E: Endpoint>(
+    base: &Url,
+    key: Option<&Secret>,
+    options: &CallOptions,
+    path: &E::Path,
+    query: &E::Query,
+    body: &E::Body,
+) -> Result<Request<Bytes>, Fault> {
+    let uri = format!(
+        "{}{}{}{}",
+        base.as_str().trim_end_matches('/'),
+        E::ACCESS.base_path(),
+        fill(E::PATH, path)?,
+        query_string(query)?
+    );
+    let mut request = Request::builder().method(E::METHOD).uri(uri).header(ACCEPT, "application/json");
+    if E::ACCESS != Access::Public {
+        let key = key.ok_or_else(|| Fault::request("this operation needs a key; give the builder one"))?;
+        let value = header(&format!("Bearer {}", key.expose()), "the key")?;
+        request = request.header(AUTHORIZATION, value);
+    }
+    if let Some(version) = options.if_match {
+        request = request.header(IF_MATCH, format!("\"{version}\""));
+    }
+    if let Some(name) = options.idempotency_key.as_ref().filter(|_| E::METHOD != Method::GET) {
+        if name.is_empty() || name.len() > 255 {
+            return Err(Fault::request("an idempotency key has 1 to 255 characters"));
+        }
+        request = request.header("idempotency-key", header(name, "the idempotency key")?);
+    }
+    let bytes = if matches!(E::METHOD, Method::POST | Method::PATCH) {
+        request = request.header(CONTENT_TYPE, "application/json");
+        serde_json::to_vec(body).map_err(|source| Fault::request(source.to_string()))?
+    } else {
+        Vec::new()
+    };
+    request.body(Bytes::from(bytes)).map_err(|source| Fault::request(source.to_string()))
+}
+
+fn header(text: &str, what: &str) -> Result<HeaderValue, Fault> {
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|_| Fault::request(format!("{what} contains characters that a header cannot carry")))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Puts the values in the place of the `{names}` of a path.
+fn fill(path: &str, values: &impl Serialize) -> Result<String, Fault> {
+    let values = serde_json::to_value(values).map_err(|source| Fault::request(source.to_string()))?;
+    let mut filled = String::new();
+    for segment in path.split('/').skip(1) {
+        filled.push('/');
+        match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            None => filled.push_str(segment),
+            Some(name) => {
+                let value = values[name].as_str().unwrap_or_default();
+                if matches!(value, "" | "." | "..") {
+                    return Err(Fault::request(format!("{name} must not be {value:?}")));
+                }
+                filled.extend(utf8_percent_encode(value, SEGMENT));
+            }
+        }
+    }
+    Ok(filled)
+}
+
+fn query_string(query: &impl Serialize) -> Result<String, Fault> {
+    let text = serde_html_form::to_string(query).map_err(|source| Fault::request(source.to_string()))?;
+    Ok(if text.is_empty() { text } else { format!("?{text}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Nothing;
+    use crate::api::agents::{AgentFilter, ListAgents};
+    use crate::api::tickets::{GetTicket, TicketPatch, TicketPath, UpdateTicket};
+
+    fn base() -> Url {
+        "https://openpod.work".parse().unwrap()
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_the_path() {
+        let path = TicketPath { ticket_id: "a/../b?c#d é".into() };
+        let key = Secret::new("opk_a");
+        let built =
+            build::<GetTicket>(&base(), Some(&key), &CallOptions::new(), &path, &Nothing {}, &Nothing {})
+                .unwrap();
+        assert_eq!(built.uri().path(), "/api/agent/v1/tickets/a%2F..%2Fb%3Fc%23d%20%C3%A9");
+        for empty in ["", ".", ".."] {
+            let path = TicketPath { ticket_id: empty.into() };
+            let refused =
+                build::<GetTicket>(&base(), Some(&key), &CallOptions::new(), &path, &Nothing {}, &Nothing {});
+            assert!(refused.is_err(), "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn public_operations_carry_no_key() {
+        let filter = AgentFilter {
+            capability: vec!["a b".into(), "c&d".into()],
+            limit: Some(5),
+            ..Default::default()
+        };
+        let key = Secret::new("opk_a");
+        let built =
+            build::<ListAgents>(&base(), Some(&key), &CallOptions::new(), &Nothing {}, &filter, &Nothing {});
+        let built = built.unwrap();
+        assert_eq!(built.uri().query(), Some("capability=a+b&capability=c%26d&limit=5"));
+        assert!(!built.headers().contains_key(AUTHORIZATION));
+    }
+
+    #[test]
+    fn the_version_to_match_travels_as_an_entity_tag() {
+        let path = TicketPath { ticket_id: "t".into() };
+        let options = CallOptions::new().if_match(7);
+        let key = Secret::new("opk_a");
+        let built =
+            build::<UpdateTicket>(&base(), Some(&key), &options, &path, &Nothing {}, &TicketPatch::default())
+                .unwrap();
+        assert_eq!(built.headers()[IF_MATCH], "\"7\"");
+        assert!(!format!("{built:?}").contains("opk_a"));
+    }
+}

@@ -1,0 +1,64 @@
+//! From an HTTP answer to a value or a fault. Pure.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Response};
+use serde::de::DeserializeOwned;
+
+use super::error::{Answer, Fault};
+use crate::api::{Data, Endpoint, Envelope, ErrorBody};
+
+pub(super) fn read<E: Endpoint>(response: &Response<Bytes>) -> Result<E::Response, Fault> {
+    let status = response.status();
+    if !status.is_success() {
+        return Err(Fault::Answered(refusal(response)));
+    }
+    let parsed = match E::ENVELOPE {
+        Envelope::Data => parse::<Data<E::Response>>(response.body()).map(|answer| answer.data),
+        Envelope::Page | Envelope::Bare => parse::<E::Response>(response.body()),
+    };
+    parsed.map_err(|problem| Fault::Malformed {
+        status: status.as_u16(),
+        problem,
+        request_id: request_id(response),
+    })
+}
+
+/// What is wrong is told by place and kind; the text itself may hold a key or token.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|problem| {
+        let kind = match problem.classify() {
+            serde_json::error::Category::Eof => "it ends too early",
+            serde_json::error::Category::Syntax => "it is not JSON",
+            _ => "it is JSON of another shape",
+        };
+        format!("{kind}, at line {} column {}", problem.line(), problem.column())
+    })
+}
+
+fn refusal(response: &Response<Bytes>) -> Answer {
+    let body: Option<ErrorBody> = serde_json::from_slice(response.body()).ok();
+    let ours = body.is_some();
+    let body =
+        body.unwrap_or(ErrorBody { error: String::new(), code: None, request_id: None, details: None });
+    Answer {
+        status: response.status().as_u16(),
+        ours,
+        message: body.error,
+        code: body.code,
+        request_id: body.request_id.or_else(|| request_id(response)),
+        details: body.details,
+        retry_after: retry_after(response.headers()),
+    }
+}
+
+fn request_id(response: &Response<Bytes>) -> Option<String> {
+    response.headers().get("x-request-id")?.to_str().ok().map(str::to_owned)
+}
+
+/// Only the form in seconds is used by the platform.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
