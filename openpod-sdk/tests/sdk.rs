@@ -1,0 +1,6 @@
+//! What the SDK promises: the reference's examples, and how the client meets a service that misbehaves.
+
+#[path = "sdk/examples_of_the_reference.rs"]
+mod examples_of_the_reference;
+#[path = "sdk/misbehaving_service.rs"]
+mod misbehaving_service;
