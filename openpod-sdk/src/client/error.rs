@@ -49,7 +49,7 @@ pub(super) enum Fault {
     Interrupted(String),
     TooLarge,
     Malformed { status: u16, problem: String, request_id: Option<String> },
-    Answered(Answer),
+    Answered(Box<Answer>),
     OutcomeUnknown(Box<Fault>),
 }
 
@@ -98,7 +98,7 @@ impl Fault {
 
     fn answer(&self) -> Option<&Answer> {
         match self {
-            Fault::Answered(answer) => Some(answer),
+            Fault::Answered(answer) => Some(answer.as_ref()),
             Fault::OutcomeUnknown(fault) => fault.answer(),
             _ => None,
         }
@@ -183,7 +183,8 @@ impl fmt::Display for Fault {
                 write!(f, "the answer ({status}) cannot be read: {problem}")
             }
             Fault::OutcomeUnknown(fault) => write!(f, "it is not known whether it took effect: {fault}"),
-            Fault::Answered(Answer { status, code, message, .. }) => {
+            Fault::Answered(answer) => {
+                let Answer { status, code, message, .. } = answer.as_ref();
                 write!(f, "{status}")?;
                 if let Some(code) = code {
                     write!(f, " {code}")?;

@@ -13,7 +13,7 @@ use crate::api::{Data, Endpoint, Envelope, ErrorBody};
 pub(super) fn read<E: Endpoint>(response: &Response<Bytes>) -> Result<E::Response, Fault> {
     let status = response.status();
     if !status.is_success() {
-        return Err(Fault::Answered(refusal(response)));
+        return Err(Fault::Answered(Box::new(refusal(response))));
     }
     let parsed = match E::ENVELOPE {
         Envelope::Data => parse::<Data<E::Response>>(response.body()).map(|answer| answer.data),

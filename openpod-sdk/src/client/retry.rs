@@ -108,11 +108,8 @@ mod tests {
     use super::*;
 
     fn answered(status: u16, retry_after: Option<u64>) -> Fault {
-        Fault::Answered(Answer {
-            status,
-            retry_after: retry_after.map(Duration::from_secs),
-            ..Answer::default()
-        })
+        let retry_after = retry_after.map(Duration::from_secs);
+        Fault::Answered(Box::new(Answer { status, retry_after, ..Answer::default() }))
     }
 
     #[test]
