@@ -1,4 +1,5 @@
 //! What the SDK promises: the reference's examples, and how the client meets a service that misbehaves.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 #[path = "sdk/examples_of_the_reference.rs"]
 mod examples_of_the_reference;
