@@ -47,7 +47,7 @@ pub enum BuildError {
     Key,
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up")]
-    Transport(#[source] reqwest::Error),
+    Transport(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ClientBuilder {
@@ -117,7 +117,7 @@ impl ClientBuilder {
         }
         let transport =
             Transport::new(&self.user_agent, self.connect_timeout, self.attempt_timeout, self.body_limit)
-                .map_err(BuildError::Transport)?;
+                .map_err(|source| BuildError::Transport(source.into()))?;
         let shared = Shared {
             base,
             key: self.key,
