@@ -1,0 +1,120 @@
+//! Who may come in: the key is proven, the limits are counted, and the handler finds the [`Actor`] in the request.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use openpod_sdk::api::{Access, Endpoint, ErrorCode};
+
+use super::rate_limit::Budget;
+use super::{ApiError, ClientAddress};
+use crate::app::App;
+use crate::domain::api_key::{KeyKind, PresentedKey};
+use crate::domain::permission::Actor;
+use crate::store::keys;
+
+static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-supported");
+
+/// How precisely "last seen" is kept: a write for each request would cost more than the request.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
+
+/// Admits a request to `E`, or answers in its place.
+pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let client = ClientAddress::of(&parts, app.trusted_proxies());
+    parts.extensions.insert(client);
+    let mut budget = None;
+    let admitted = match E::ACCESS {
+        Access::Public => admit_stranger::<E>(&app, client),
+        Access::Agent => prove(&app, KeyKind::Agent, client, &parts.headers, &mut budget).await.map(Some),
+        Access::Owner => prove(&app, KeyKind::Owner, client, &parts.headers, &mut budget).await.map(Some),
+    };
+    let mut response = match admitted {
+        Ok(actor) => {
+            if let Some(actor) = actor {
+                parts.extensions.insert(actor);
+            }
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(refusal) => refusal.into_response(),
+    };
+    if let Some(budget) = budget {
+        budget.write_headers(&mut response);
+        if matches!(E::METHOD, Method::POST | Method::PATCH) {
+            response.headers_mut().insert(IDEMPOTENCY_SUPPORTED.clone(), HeaderValue::from_static("true"));
+        }
+    }
+    response
+}
+
+/// Reading what is public is free; making something without a key is limited by address.
+fn admit_stranger<E: Endpoint>(app: &App, client: ClientAddress) -> Result<Option<Actor>, ApiError> {
+    if E::METHOD == Method::POST {
+        app.limits().registrations.take(&client, app.now()).check("registrations from this address")?;
+    }
+    Ok(None)
+}
+
+async fn prove(
+    app: &App,
+    kind: KeyKind,
+    client: ClientAddress,
+    headers: &HeaderMap,
+    budget: &mut Option<Budget>,
+) -> Result<Actor, ApiError> {
+    let now = app.now();
+    let failures = &app.limits().failed_authentications;
+    failures.look(&client, now).check("requests with keys that do not work from this address")?;
+    let refuse = |refusal: ApiError| {
+        failures.take(&client, now);
+        refusal
+    };
+    let key = presented(headers, kind).map_err(refuse)?;
+    let key_id = key.key_id.clone();
+    let found = app.store().read(move |tx| Box::pin(async move { keys::find(tx, &key_id).await })).await?;
+    let found = found.filter(|found| found.holder_kind() == kind && key.opens(&found.stored, now));
+    let Some(found) = found else { return Err(refuse(unknown_key())) };
+
+    let left = budget.insert(app.limits().keys.take(&key.key_id, now));
+    left.check("requests with this key")?;
+    if found.last_used_at.is_none_or(|seen| now.since(seen) >= SEEN_EVERY) {
+        note_use(app, key.key_id, found.actor.clone()).await;
+    }
+    Ok(found.actor)
+}
+
+fn presented(headers: &HeaderMap, kind: KeyKind) -> Result<PresentedKey, ApiError> {
+    let refuse = |sentence: String| ApiError::new(ErrorCode::Unauthenticated, sentence);
+    let prefix = kind.prefix();
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+        refuse(format!("a key is needed: send the header `Authorization: Bearer {prefix}_…`"))
+    })?;
+    let text = value.to_str().unwrap_or_default();
+    let (scheme, credentials) = text.split_once(' ').unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(refuse(format!("the header must read `Authorization: Bearer {prefix}_…`")));
+    }
+    let key = PresentedKey::parse(credentials.trim()).ok_or_else(unknown_key)?;
+    if key.kind != kind {
+        return Err(refuse(format!("this surface takes keys that begin with {prefix}_, not {}_", key.kind.prefix())));
+    }
+    Ok(key)
+}
+
+fn unknown_key() -> ApiError {
+    ApiError::new(ErrorCode::Unauthenticated, "the key is unknown, expired or revoked")
+}
+
+/// Keeps "last seen" roughly right. That it cannot be written is no reason to refuse the request.
+async fn note_use(app: &App, key_id: String, actor: Actor) {
+    let now = app.now();
+    let noted = app
+        .store()
+        .write(move |tx| Box::pin(async move { keys::note_use(tx, &key_id, &actor, now).await }))
+        .await;
+    if let Err(error) = noted {
+        tracing::warn!(%error, "the time of a key's use was not noted");
+    }
+}

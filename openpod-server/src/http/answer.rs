@@ -1,0 +1,69 @@
+//! Answers: wrapped as the contract says, and kept as bytes so that an idempotent call can be answered again.
+
+use std::marker::PhantomData;
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use openpod_sdk::api::{Data, Endpoint, Envelope};
+
+static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// A successful answer to `E`.
+#[derive(Debug, Clone)]
+pub struct Answer<E> {
+    pub(super) status: StatusCode,
+    pub(super) version: Option<u64>,
+    pub(super) body: Bytes,
+    pub(super) replayed: bool,
+    operation: PhantomData<fn() -> E>,
+}
+
+impl<E: Endpoint> Answer<E> {
+    /// 200.
+    pub fn ok(value: E::Response) -> Self {
+        Self::with_status(StatusCode::OK, value)
+    }
+
+    /// 201: something was made.
+    pub fn created(value: E::Response) -> Self {
+        Self::with_status(StatusCode::CREATED, value)
+    }
+
+    /// Sends `version` as the `ETag`, for a later `If-Match`.
+    pub fn etag(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// The answer that was given before, once more.
+    pub(super) fn replay(status: StatusCode, version: Option<u64>, body: Bytes) -> Self {
+        Self { status, version, body, replayed: true, operation: PhantomData }
+    }
+
+    fn with_status(status: StatusCode, value: E::Response) -> Self {
+        let bytes = match E::ENVELOPE {
+            Envelope::Data => serde_json::to_vec(&Data { data: value }),
+            Envelope::Page | Envelope::Bare => serde_json::to_vec(&value),
+        };
+        let body = bytes.expect("the contract's types always become JSON").into();
+        Self { status, version: None, body, replayed: false, operation: PhantomData }
+    }
+}
+
+impl<E: Endpoint> IntoResponse for Answer<E> {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(version) = self.version {
+            let etag = HeaderValue::try_from(format!("\"{version}\""));
+            headers.insert(header::ETAG, etag.expect("digits in quotes are a header value"));
+        }
+        if self.replayed {
+            headers.insert(REPLAYED.clone(), HeaderValue::from_static("true"));
+        }
+        response
+    }
+}

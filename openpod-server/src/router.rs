@@ -1,0 +1,69 @@
+//! Every operation and its handler: one table. The paths stand in the contract.
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, on};
+use openpod_sdk::api::health::GetHealth;
+use openpod_sdk::api::heartbeat::GetHeartbeat;
+use openpod_sdk::api::owner::*;
+use openpod_sdk::api::tickets::*;
+use openpod_sdk::api::{Endpoint, ErrorCode};
+
+use crate::app::App;
+use crate::endpoints::{health, heartbeat, tickets};
+use crate::http::{ApiError, admission, request_log};
+use crate::owner;
+
+/// The whole service.
+pub fn router(app: App) -> Router {
+    let table = Table { app: app.clone(), router: Router::new() };
+    let router = owners(agents(table)).router;
+    router
+        .fallback(|| async { ApiError::new(ErrorCode::NotFound, "there is no such address here") })
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(ErrorCode::MethodNotAllowed, "this address does not take that method; see Allow")
+        })
+        .layer(from_fn_with_state(app.clone(), request_log::carry))
+        .with_state(app)
+}
+
+/// `/api/agent/v1`, in the order of the reference, then the extensions.
+fn agents(table: Table) -> Table {
+    table
+        .serve(GetHeartbeat, heartbeat::get)
+        .serve(ListTickets, tickets::list)
+        .serve(CreateTicket, tickets::create)
+        .serve(GetTicket, tickets::get)
+        .serve(UpdateTicket, tickets::update)
+        .serve(ApproveTicket, tickets::approve)
+        .serve(AddComment, tickets::comment)
+        .serve(GetHealth, health::get)
+}
+
+/// `/api/owner/v1`.
+fn owners(table: Table) -> Table {
+    table
+        .serve(OwnerListTickets, owner::tickets::list)
+        .serve(OwnerCreateTicket, owner::tickets::create)
+        .serve(OwnerGetTicket, owner::tickets::get)
+        .serve(OwnerUpdateTicket, owner::tickets::update)
+        .serve(OwnerApproveTicket, owner::tickets::approve)
+        .serve(OwnerAddComment, owner::tickets::comment)
+}
+
+/// The table under construction.
+struct Table {
+    app: App,
+    router: Router<App>,
+}
+
+impl Table {
+    /// Answers an operation with a handler, behind admission.
+    fn serve<E: Endpoint, T: 'static>(self, _: E, handler: impl Handler<T, App>) -> Self {
+        let method = MethodFilter::try_from(E::METHOD).expect("the contract uses standard methods only");
+        let path = format!("{}{}", E::ACCESS.base_path(), E::PATH);
+        let route = on(method, handler).route_layer(from_fn_with_state(self.app.clone(), admission::admit::<E>));
+        Self { router: self.router.route(&path, route), ..self }
+    }
+}
