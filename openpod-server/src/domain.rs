@@ -1,0 +1,8 @@
+//! The rules: pure functions of values and time. Nothing in here waits, asks a clock or knows a database.
+
+pub mod api_key;
+pub mod approval;
+pub mod heartbeat;
+pub mod ledger;
+pub mod permission;
+pub mod ticket;
