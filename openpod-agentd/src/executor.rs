@@ -1,0 +1,104 @@
+//! Any command as a worker: its own process group, an environment of few words, limits, and one log.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openpod_sdk::Secret;
+use openpod_sdk::api::Timestamp;
+use openpod_sdk::clock::Clock;
+use tokio_util::sync::CancellationToken;
+
+/// One run of a worker.
+#[derive(Debug, Clone)]
+pub struct RunSpec {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Where the worker works; its current directory.
+    pub workspace: PathBuf,
+    /// Made by the run: `ticket.json`, `summary.md`, `output.log`, `home/`, `tmp/`.
+    pub run_dir: PathBuf,
+    /// The assignment, given as a file and on standard input.
+    pub ticket_json: Vec<u8>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// Further variables, as the configuration allows.
+    pub environment: BTreeMap<String, String>,
+    /// What the run may cost.
+    pub limits: RunLimits,
+    /// What must not stand in the log.
+    pub secrets: Vec<Secret>,
+}
+
+/// What a run may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunLimits {
+    /// From start to end.
+    pub wall: Duration,
+    /// Without any output; no limit when absent.
+    pub idle: Option<Duration>,
+    /// Between the request to end and the kill.
+    pub grace: Duration,
+    /// Of the log.
+    pub output_bytes: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnd {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By a signal that was not the daemon's.
+    Signalled(i32),
+    /// It took longer than its wall-clock limit.
+    TimedOut,
+    /// It was silent for too long.
+    Idle,
+    /// It wrote more than it may.
+    OutputLimit,
+    /// The daemon was told to stop it.
+    Cancelled,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOutcome {
+    /// How it ended.
+    pub end: RunEnd,
+    /// What the worker wrote to `OPENPOD_SUMMARY_FILE`, redacted, at most 16 KiB.
+    pub summary: Option<String>,
+    /// The end of its output, redacted, at most 4 KiB.
+    pub output_tail: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When its last process was gone.
+    pub ended_at: Timestamp,
+}
+
+/// Why a run did not begin, or could not be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// The configuration names no program.
+    #[error("the executor's command is empty; name a program and its arguments")]
+    EmptyCommand,
+    /// There is no such program.
+    #[error("the executor's command {program:?} was not found; give its full path or a name that is on PATH")]
+    NotFound { program: String },
+    /// The program cannot be started.
+    #[error("the executor's command {program:?} cannot be started: {source}")]
+    Spawn { program: String, source: std::io::Error },
+    /// A file or directory of the run.
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+/// Runs the worker to its end. Dropping the future kills its process group.
+pub async fn run(
+    spec: RunSpec,
+    clock: Arc<dyn Clock>,
+    cancel: CancellationToken,
+) -> Result<RunOutcome, ExecutorError> {
+    let _ = (spec, clock, cancel);
+    todo!()
+}
