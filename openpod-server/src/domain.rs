@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod approval;
 pub mod heartbeat;
+pub mod idempotency;
 pub mod ledger;
 pub mod permission;
 pub mod ticket;

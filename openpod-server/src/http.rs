@@ -13,8 +13,7 @@ pub mod answer;
 pub mod call;
 pub mod error;
 pub mod idempotency;
-
-pub mod rate_limit;
+mod limit;
 pub mod request_log;
 
 pub use address::ClientAddress;

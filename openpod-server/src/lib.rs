@@ -1,1 +1,24 @@
-//! Placeholder until the crate's map is written.
+//! The OpenPod platform: REST API, tickets, money, webhooks and GitHub, on one embedded database.
+//!
+//! ```text
+//!   main ─▶ cli ─▶ config ─▶ lifecycle            from words to a running process
+//!                               │
+//!   request ─▶ router ─▶ http ─▶ endpoints, owner   one file for each operation
+//!                               │
+//!                              app                  what every request may reach
+//!                               │
+//!                  store ─── webhooks ─── github    the edges
+//!                               │
+//!                            domain                 the rules: pure
+//!                               │
+//!                       openpod_sdk::api            the contract
+//! ```
+
+pub mod app;
+pub mod domain;
+pub mod endpoints;
+pub mod http;
+pub mod ids;
+pub mod rate_limit;
+pub mod router;
+pub mod store;

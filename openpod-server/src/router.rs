@@ -1,19 +1,18 @@
 //! Every operation and its handler: one table. The paths stand in the contract.
 
 use axum::Router;
+use axum::extract::State;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
 use openpod_sdk::api::health::GetHealth;
-use openpod_sdk::api::heartbeat::GetHeartbeat;
 use openpod_sdk::api::owner::*;
 use openpod_sdk::api::tickets::*;
 use openpod_sdk::api::{Endpoint, ErrorCode};
 
 use crate::app::App;
-use crate::endpoints::{health, heartbeat, tickets};
-use crate::http::{ApiError, admission, request_log};
-use crate::owner;
+use crate::endpoints::{health, tickets};
+use crate::http::{ApiError, Call, PublicCall, admission, request_log};
 
 /// The whole service.
 pub fn router(app: App) -> Router {
@@ -31,25 +30,24 @@ pub fn router(app: App) -> Router {
 /// `/api/agent/v1`, in the order of the reference, then the extensions.
 fn agents(table: Table) -> Table {
     table
-        .serve(GetHeartbeat, heartbeat::get)
         .serve(ListTickets, tickets::list)
         .serve(CreateTicket, tickets::create)
         .serve(GetTicket, tickets::get)
         .serve(UpdateTicket, tickets::update)
         .serve(ApproveTicket, tickets::approve)
         .serve(AddComment, tickets::comment)
-        .serve(GetHealth, health::get)
+        .serve_public(GetHealth, health::get)
 }
 
 /// `/api/owner/v1`.
 fn owners(table: Table) -> Table {
     table
-        .serve(OwnerListTickets, owner::tickets::list)
-        .serve(OwnerCreateTicket, owner::tickets::create)
-        .serve(OwnerGetTicket, owner::tickets::get)
-        .serve(OwnerUpdateTicket, owner::tickets::update)
-        .serve(OwnerApproveTicket, owner::tickets::approve)
-        .serve(OwnerAddComment, owner::tickets::comment)
+        .serve(OwnerListTickets, tickets::list)
+        .serve(OwnerCreateTicket, tickets::create)
+        .serve(OwnerGetTicket, tickets::get)
+        .serve(OwnerUpdateTicket, tickets::update)
+        .serve(OwnerApproveTicket, tickets::approve)
+        .serve(OwnerAddComment, tickets::comment)
 }
 
 /// The table under construction.
@@ -59,11 +57,29 @@ struct Table {
 }
 
 impl Table {
-    /// Answers an operation with a handler, behind admission.
-    fn serve<E: Endpoint, T: 'static>(self, _: E, handler: impl Handler<T, App>) -> Self {
+    /// Answers an operation with a handler that takes its [`Call`], behind admission.
+    fn serve<E: Endpoint, M: 'static>(
+        self,
+        _: E,
+        handler: impl Handler<(M, State<App>, Call<E>), App>,
+    ) -> Self {
+        self.route::<E, _>(handler)
+    }
+
+    /// The same for an operation that needs no key.
+    fn serve_public<E: Endpoint, M: 'static>(
+        self,
+        _: E,
+        handler: impl Handler<(M, State<App>, PublicCall<E>), App>,
+    ) -> Self {
+        self.route::<E, _>(handler)
+    }
+
+    fn route<E: Endpoint, T: 'static>(self, handler: impl Handler<T, App>) -> Self {
         let method = MethodFilter::try_from(E::METHOD).expect("the contract uses standard methods only");
         let path = format!("{}{}", E::ACCESS.base_path(), E::PATH);
-        let route = on(method, handler).route_layer(from_fn_with_state(self.app.clone(), admission::admit::<E>));
+        let route =
+            on(method, handler).route_layer(from_fn_with_state(self.app.clone(), admission::admit::<E>));
         Self { router: self.router.route(&path, route), ..self }
     }
 }

@@ -119,7 +119,8 @@ mod tests {
         let presented = PresentedKey::parse(key.text.expose()).unwrap();
         let revoked = StoredKey { revoked_at: Some(now()), ..stored(&key) };
         let expired = StoredKey { expires_at: Some(now()), ..stored(&key) };
-        let expiring = StoredKey { expires_at: Some(now().plus(std::time::Duration::from_secs(1))), ..stored(&key) };
+        let expiring =
+            StoredKey { expires_at: Some(now().plus(std::time::Duration::from_secs(1))), ..stored(&key) };
         assert!(!presented.opens(&revoked, now()));
         assert!(!presented.opens(&expired, now()));
         assert!(presented.opens(&expiring, now()));

@@ -54,7 +54,9 @@ pub enum Refusal {
     #[error("this ticket was approved before; its money has moved once and will not move again")]
     AlreadyApproved,
     /// It was rejected and not reopened.
-    #[error("this ticket was rejected; a lead, a PM or the owner must reopen it before it can be judged again")]
+    #[error(
+        "this ticket was rejected; a lead, a PM or the owner must reopen it before it can be judged again"
+    )]
     Rejected,
     /// Nothing was handed in.
     #[error("this ticket is {0}; it can be judged once it is in_review or done")]
@@ -93,7 +95,9 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<Outcome, Refusal> {
     let submitted_at = match ticket.state {
-        State::InReview { submitted_at } | State::Done { submitted_at, verdict: Verdict::Awaited } => submitted_at,
+        State::InReview { submitted_at } | State::Done { submitted_at, verdict: Verdict::Awaited } => {
+            submitted_at
+        }
         State::Done { verdict: Verdict::Approved { .. }, .. } => return Err(Refusal::AlreadyApproved),
         State::Done { verdict: Verdict::Rejected, .. } => return Err(Refusal::Rejected),
         other => return Err(Refusal::NotHandedIn(other.status())),

@@ -103,16 +103,19 @@ mod tests {
         let back = PendingTicket { approval_status: revision, ..ticket(5, TicketStatus::InProgress) };
         pending.tickets.assigned_to_you.push(back);
         steps.push(next_step(&pending));
-        assert_eq!(steps, [
-            "Nothing to do: look for a free ticket or an open position.",
-            "Nothing to do: ticket #1 \"Fix it\" is in review.",
-            "Decide the 2 applications that are pending.",
-            "Read the message that is unread.",
-            "Start ticket #2 \"Fix it\": set its status to in_progress.",
-            "Continue with ticket #3 \"Fix it\".",
-            "Judge ticket #4 \"Fix it\": it was handed in and awaits approval.",
-            "Revise ticket #5 \"Fix it\": read its comments and hand it in again.",
-        ]);
+        assert_eq!(
+            steps,
+            [
+                "Nothing to do: look for a free ticket or an open position.",
+                "Nothing to do: ticket #1 \"Fix it\" is in review.",
+                "Decide the 2 applications that are pending.",
+                "Read the message that is unread.",
+                "Start ticket #2 \"Fix it\": set its status to in_progress.",
+                "Continue with ticket #3 \"Fix it\".",
+                "Judge ticket #4 \"Fix it\": it was handed in and awaits approval.",
+                "Revise ticket #5 \"Fix it\": read its comments and hand it in again.",
+            ]
+        );
     }
 
     #[test]

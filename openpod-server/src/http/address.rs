@@ -44,6 +44,13 @@ impl ClientAddress {
     }
 }
 
+impl ClientAddress {
+    /// What limits are counted by.
+    pub fn limited(self) -> IpAddr {
+        self.0
+    }
+}
+
 impl std::fmt::Display for ClientAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)

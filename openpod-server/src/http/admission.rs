@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use openpod_sdk::api::{Access, Endpoint, ErrorCode};
 
-use super::rate_limit::Budget;
-use super::{ApiError, ClientAddress};
+use super::{ApiError, ClientAddress, limit};
 use crate::app::App;
 use crate::domain::api_key::{KeyKind, PresentedKey};
 use crate::domain::permission::Actor;
+use crate::rate_limit::Budget;
 use crate::store::keys;
 
 static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-supported");
@@ -41,7 +41,7 @@ pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: 
         Err(refusal) => refusal.into_response(),
     };
     if let Some(budget) = budget {
-        budget.write_headers(&mut response);
+        limit::write_headers(&budget, &mut response);
         if matches!(E::METHOD, Method::POST | Method::PATCH) {
             response.headers_mut().insert(IDEMPOTENCY_SUPPORTED.clone(), HeaderValue::from_static("true"));
         }
@@ -52,7 +52,10 @@ pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: 
 /// Reading what is public is free; making something without a key is limited by address.
 fn admit_stranger<E: Endpoint>(app: &App, client: ClientAddress) -> Result<Option<Actor>, ApiError> {
     if E::METHOD == Method::POST {
-        app.limits().registrations.take(&client, app.now()).check("registrations from this address")?;
+        limit::check(
+            &app.limits().registrations.take(&client.limited(), app.now()),
+            "registrations from this address",
+        )?;
     }
     Ok(None)
 }
@@ -66,9 +69,12 @@ async fn prove(
 ) -> Result<Actor, ApiError> {
     let now = app.now();
     let failures = &app.limits().failed_authentications;
-    failures.look(&client, now).check("requests with keys that do not work from this address")?;
+    limit::check(
+        &failures.look(&client.limited(), now),
+        "requests with keys that do not work from this address",
+    )?;
     let refuse = |refusal: ApiError| {
-        failures.take(&client, now);
+        failures.take(&client.limited(), now);
         refusal
     };
     let key = presented(headers, kind).map_err(refuse)?;
@@ -78,7 +84,7 @@ async fn prove(
     let Some(found) = found else { return Err(refuse(unknown_key())) };
 
     let left = budget.insert(app.limits().keys.take(&key.key_id, now));
-    left.check("requests with this key")?;
+    limit::check(left, "requests with this key")?;
     if found.last_used_at.is_none_or(|seen| now.since(seen) >= SEEN_EVERY) {
         note_use(app, key.key_id, found.actor.clone()).await;
     }
@@ -98,7 +104,10 @@ fn presented(headers: &HeaderMap, kind: KeyKind) -> Result<PresentedKey, ApiErro
     }
     let key = PresentedKey::parse(credentials.trim()).ok_or_else(unknown_key)?;
     if key.kind != kind {
-        return Err(refuse(format!("this surface takes keys that begin with {prefix}_, not {}_", key.kind.prefix())));
+        return Err(refuse(format!(
+            "this surface takes keys that begin with {prefix}_, not {}_",
+            key.kind.prefix()
+        )));
     }
     Ok(key)
 }

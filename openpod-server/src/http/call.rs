@@ -1,12 +1,12 @@
 //! What a caller sent, parsed at the door: nothing behind it checks shapes, lengths or ranges again.
 //!
-//! A handler that changes something passes [`Call::once`] to [`App::write`](crate::app::App::write), which makes the
-//! change and remembers its answer in one transaction:
+//! A handler that changes something does it through [`Call::once`], which makes the change and remembers its answer in
+//! one transaction:
 //!
 //! ```text
 //! pub async fn create(State(app): State<App>, call: Call<CreateTicket>) -> Result<Answer<CreateTicket>, ApiError> {
 //!     let Call { actor, body, once, .. } = call;
-//!     app.write(once, move |tx| Box::pin(async move { … Ok(Answer::created(ticket)) })).await
+//!     once.write(&app, move |tx| Box::pin(async move { … Ok(Answer::created(ticket)) })).await
 //! }
 //! ```
 
@@ -46,7 +46,7 @@ pub struct Call<E: Endpoint> {
     pub body: E::Body,
     /// The version that the caller saw, from `If-Match`.
     pub if_match: Option<u64>,
-    /// What makes a repeated call have one effect; for [`App::write`](crate::app::App::write).
+    /// What makes a repeated call have one effect.
     pub once: Once,
 }
 
@@ -118,8 +118,8 @@ fn parse_query<Q: DeserializeOwned + 'static>(text: &str) -> Result<Q, ApiError>
 fn parse_body<E: Endpoint>(bytes: &[u8]) -> Result<E::Body, ApiError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let body: E::Body = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| malformed("body", &error))?;
+    let body: E::Body =
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| malformed("body", &error))?;
     deserializer.end().map_err(|_| {
         ApiError::new(ErrorCode::InvalidRequest, "the body must be one JSON object and nothing after it")
     })?;
@@ -173,7 +173,10 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     }
     let version = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|v| v.parse().ok());
     version.map(Some).ok_or_else(|| {
-        ApiError::new(ErrorCode::InvalidRequest, "If-Match must be the ETag of an earlier answer, such as \"3\"")
+        ApiError::new(
+            ErrorCode::InvalidRequest,
+            "If-Match must be the ETag of an earlier answer, such as \"3\"",
+        )
     })
 }
 

@@ -140,11 +140,12 @@ impl From<Violations> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error.kind() {
-            StoreErrorKind::Busy | StoreErrorKind::Full | StoreErrorKind::Closed => {
-                Self::new(ErrorCode::Unavailable, "the server cannot save or read this now; try again in a moment")
-                    .retry_after(1)
-                    .because(error)
-            }
+            StoreErrorKind::Busy | StoreErrorKind::Full | StoreErrorKind::Closed => Self::new(
+                ErrorCode::Unavailable,
+                "the server cannot save or read this now; try again in a moment",
+            )
+            .retry_after(1)
+            .because(error),
             _ => Self::internal(error),
         }
     }

@@ -12,12 +12,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::StatusCode;
 use http::request::Parts;
-use openpod_sdk::api::{Endpoint, ErrorCode, Timestamp};
+use openpod_sdk::api::{Endpoint, ErrorCode};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, ApiError};
+use crate::app::App;
+use crate::domain::idempotency::Identity;
 use crate::domain::permission::Actor;
 use crate::store::{Tx, idempotency_keys};
 
@@ -27,21 +30,6 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// What tells one call from another, when its caller asked for that. Empty for a call without the header.
 #[derive(Debug, Clone, Default)]
 pub struct Once(Option<Box<Identity>>);
-
-/// The key, and what it was used for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// Kind and id of the caller.
-    pub caller: String,
-    /// The key as it came.
-    pub key: String,
-    /// The operation's name.
-    pub operation: String,
-    /// The path with its values.
-    pub path: String,
-    /// SHA-256 of the body.
-    pub body_sha256: Vec<u8>,
-}
 
 impl Once {
     /// Reads the header of a call.
@@ -60,19 +48,36 @@ impl Once {
         }))))
     }
 
+    /// Makes a change and remembers its answer, in one transaction; a call that was answered before is answered again.
+    pub async fn write<E, S>(self, app: &App, script: S) -> Result<Answer<E>, ApiError>
+    where
+        E: Endpoint,
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>> + Send + 'static,
+    {
+        let write = app.store().write(move |tx| {
+            Box::pin(async move {
+                if let Some(answer) = self.recall(tx).await? {
+                    return Ok(answer);
+                }
+                let answer = script(tx).await?;
+                self.remember(tx, &answer).await?;
+                Ok(answer)
+            })
+        });
+        write.await
+    }
+
     /// The answer that this very call got before.
-    pub(crate) async fn recall<E: Endpoint>(
-        &self,
-        tx: &mut Tx<'_>,
-        now: Timestamp,
-    ) -> Result<Option<Answer<E>>, ApiError> {
+    async fn recall<E: Endpoint>(&self, tx: &mut Tx<'_>) -> Result<Option<Answer<E>>, ApiError> {
         let Some(asked) = self.0.as_deref() else { return Ok(None) };
-        idempotency_keys::forget_before(tx, now.minus(REMEMBERED_FOR)).await?;
+        let forgotten = tx.now().minus(REMEMBERED_FOR);
+        idempotency_keys::forget_before(tx, forgotten).await?;
         let Some((identity, saved)) = idempotency_keys::find(tx, &asked.caller, &asked.key).await? else {
             return Ok(None);
         };
         if identity != *asked {
-            let sentence = "this Idempotency-Key was used for another operation, path or body; use a fresh one";
+            let sentence =
+                "this Idempotency-Key was used for another operation, path or body; use a fresh one";
             return Err(ApiError::new(ErrorCode::Unprocessable, sentence));
         }
         let status = StatusCode::from_u16(saved.status).map_err(ApiError::internal)?;
@@ -80,18 +85,13 @@ impl Once {
     }
 
     /// Keeps the answer for the next time.
-    pub(crate) async fn remember<E: Endpoint>(
-        &self,
-        tx: &mut Tx<'_>,
-        answer: &Answer<E>,
-        now: Timestamp,
-    ) -> Result<(), ApiError> {
+    async fn remember<E: Endpoint>(&self, tx: &mut Tx<'_>, answer: &Answer<E>) -> Result<(), ApiError> {
         let Some(identity) = self.0.as_deref() else { return Ok(()) };
         let saved = idempotency_keys::SavedAnswer {
             status: answer.status.as_u16(),
             version: answer.version,
             body: answer.body.to_vec(),
         };
-        Ok(idempotency_keys::insert(tx, identity, &saved, now).await?)
+        Ok(idempotency_keys::insert(tx, identity, &saved).await?)
     }
 }

@@ -16,20 +16,25 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Carries a request through the server, whatever happens in there.
 pub async fn carry(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = app.ids().new_id();
+    let id = app.new_id();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let span = info_span!("request", %id, method = %request.method(), path = path.unwrap_or_default());
     async {
         let begun = app.now();
         let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        let mut response = outcome.unwrap_or_else(|panic| ApiError::internal(words_of(&*panic)).into_response());
+        let mut response =
+            outcome.unwrap_or_else(|panic| ApiError::internal(words_of(&*panic)).into_response());
         if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
             write_body(&mut response, &refusal, &id);
         }
         if let Ok(value) = HeaderValue::try_from(&id) {
             response.headers_mut().insert(REQUEST_ID.clone(), value);
         }
-        info!(status = response.status().as_u16(), micros = app.now().since(begun).as_micros() as u64, "answered");
+        info!(
+            status = response.status().as_u16(),
+            micros = app.now().since(begun).as_micros() as u64,
+            "answered"
+        );
         response
     }
     .instrument(span)

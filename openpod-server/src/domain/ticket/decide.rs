@@ -56,7 +56,12 @@ pub enum Refusal {
 }
 
 /// Decides a change. `patch` has the shape that its `Validate` asks for, and an assignee that it names is a member.
-pub fn decide(ticket: &Ticket, caller: Caller<'_>, patch: &TicketPatch, now: Timestamp) -> Result<Change, Refusal> {
+pub fn decide(
+    ticket: &Ticket,
+    caller: Caller<'_>,
+    patch: &TicketPatch,
+    now: Timestamp,
+) -> Result<Change, Refusal> {
     let claims = claims(ticket, caller, patch)?;
     may_touch(ticket, caller, patch, claims)?;
     let mut after = ticket.clone();
@@ -116,7 +121,9 @@ fn may_touch(ticket: &Ticket, caller: Caller<'_>, patch: &TicketPatch, claims: b
     }
     let is_own = claims || ticket.assignee.as_ref().is_some_and(|holder| caller.actor.is_agent(holder));
     if !is_own {
-        return Err(Refusal::Forbidden("a worker may change only the tickets assigned to it; claim it first"));
+        return Err(Refusal::Forbidden(
+            "a worker may change only the tickets assigned to it; claim it first",
+        ));
     }
     let from = ticket.state.status();
     let Some(to) = patch.status.as_ref().filter(|to| **to != from) else { return Ok(()) };

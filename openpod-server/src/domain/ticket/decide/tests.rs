@@ -86,54 +86,72 @@ const PLANNERS: [Standing; 3] = [Standing::Lead, Standing::Pm, Standing::Owner];
 
 #[test]
 fn a_worker_moves_its_own_ticket_forward_back_and_out_but_never_cancels_or_reopens() {
-    walk(Some("me"), &Actor::Agent(me()), &[Standing::Worker], &ALL, &[
-        // todo   in_progress in_review done cancelled
-        ["=",   "ok",  "ok",  "ok",  "403"],
-        ["ok",  "=",   "ok",  "ok",  "403"],
-        ["409", "ok",  "=",   "ok",  "403"],
-        ["403", "403", "403", "=",   "403"],
-        ["403", "403", "403", "403", "="],
-        ["403", "403", "403", "=",   "403"],
-        ["403", "403", "403", "=",   "403"],
-    ]);
+    walk(
+        Some("me"),
+        &Actor::Agent(me()),
+        &[Standing::Worker],
+        &ALL,
+        &[
+            // todo   in_progress in_review done cancelled
+            ["=", "ok", "ok", "ok", "403"],
+            ["ok", "=", "ok", "ok", "403"],
+            ["409", "ok", "=", "ok", "403"],
+            ["403", "403", "403", "=", "403"],
+            ["403", "403", "403", "403", "="],
+            ["403", "403", "403", "=", "403"],
+            ["403", "403", "403", "=", "403"],
+        ],
+    );
 }
 
 #[test]
 fn a_worker_gets_nothing_of_anothers_ticket() {
-    walk(Some("other"), &Actor::Agent(me()), &[Standing::Worker], &ALL, &[
-        ["403", "held", "403", "403", "403"],
-        ["403", "held", "403", "403", "403"],
-        ["403", "held", "403", "403", "403"],
-        ["403", "held", "403", "403", "403"],
-        ["403", "held", "403", "403", "403"],
-        ["403", "held", "403", "403", "403"],
-        ["403", "held", "403", "403", "403"],
-    ]);
+    walk(
+        Some("other"),
+        &Actor::Agent(me()),
+        &[Standing::Worker],
+        &ALL,
+        &[
+            ["403", "held", "403", "403", "403"],
+            ["403", "held", "403", "403", "403"],
+            ["403", "held", "403", "403", "403"],
+            ["403", "held", "403", "403", "403"],
+            ["403", "held", "403", "403", "403"],
+            ["403", "held", "403", "403", "403"],
+            ["403", "held", "403", "403", "403"],
+        ],
+    );
 }
 
 #[test]
 fn a_worker_may_only_claim_a_free_ticket() {
-    walk(None, &Actor::Agent(me()), &[Standing::Worker], &ALL, &[
-        ["403", "ok",  "403", "403", "403"],
-        ["403", "ok",  "403", "403", "403"],
-        ["403", "403", "403", "403", "403"],
-        ["403", "403", "403", "403", "403"],
-        ["403", "403", "403", "403", "403"],
-        ["403", "403", "403", "403", "403"],
-        ["403", "403", "403", "403", "403"],
-    ]);
+    walk(
+        None,
+        &Actor::Agent(me()),
+        &[Standing::Worker],
+        &ALL,
+        &[
+            ["403", "ok", "403", "403", "403"],
+            ["403", "ok", "403", "403", "403"],
+            ["403", "403", "403", "403", "403"],
+            ["403", "403", "403", "403", "403"],
+            ["403", "403", "403", "403", "403"],
+            ["403", "403", "403", "403", "403"],
+            ["403", "403", "403", "403", "403"],
+        ],
+    );
 }
 
 #[test]
 fn leads_pms_and_owners_make_every_move_of_the_picture_and_no_other() {
     let table = [
-        ["=",   "ok",  "ok",  "ok",  "ok"],
-        ["ok",  "=",   "ok",  "ok",  "ok"],
-        ["409", "ok",  "=",   "ok",  "ok"],
-        ["409", "ok",  "ok",  "=",   "409"],
-        ["ok",  "409", "409", "409", "="],
-        ["409", "409", "409", "=",   "409"],
-        ["409", "ok",  "ok",  "=",   "409"],
+        ["=", "ok", "ok", "ok", "ok"],
+        ["ok", "=", "ok", "ok", "ok"],
+        ["409", "ok", "=", "ok", "ok"],
+        ["409", "ok", "ok", "=", "409"],
+        ["ok", "409", "409", "409", "="],
+        ["409", "409", "409", "=", "409"],
+        ["409", "ok", "ok", "=", "409"],
     ];
     walk(Some("other"), &Actor::Agent(me()), &PLANNERS, &ALL, &table);
     walk(Some("me"), &Actor::Agent(me()), &PLANNERS, &ALL, &table);
@@ -223,7 +241,10 @@ fn a_worker_fills_in_its_own_ticket_and_plans_nothing() {
 #[test]
 fn what_was_paid_for_stays_as_it_was() {
     let paid = ticket(state("approved"), Some("me"));
-    let swap = TicketPatch { deliverables: Some(vec![Deliverable::pull_request("https://x.example")]), ..TicketPatch::default() };
+    let swap = TicketPatch {
+        deliverables: Some(vec![Deliverable::pull_request("https://x.example")]),
+        ..TicketPatch::default()
+    };
     assert_eq!(change(&paid, Standing::Worker, &swap), Err(Refusal::AlreadyApproved));
     let rename = TicketPatch { title: Some("Other".into()), ..TicketPatch::default() };
     assert_eq!(change(&paid, Standing::Owner, &rename), Err(Refusal::AlreadyApproved));

@@ -8,11 +8,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::response::Response;
-use http::{HeaderName, HeaderValue};
-use openpod_sdk::api::{ErrorCode, Timestamp};
-
-use super::ApiError;
+use openpod_sdk::api::Timestamp;
 
 /// How often something may happen: `burst` at once, then one each `pace`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,30 +43,6 @@ pub struct Budget {
     pub wait: Duration,
 }
 
-impl Budget {
-    /// The budget as `X-RateLimit-*` headers.
-    pub fn write_headers(&self, response: &mut Response) {
-        let reset = self.full_at.as_micros().div_euclid(1_000_000) + 1;
-        for (name, value) in [
-            ("x-ratelimit-limit", HeaderValue::from(self.limit)),
-            ("x-ratelimit-remaining", HeaderValue::from(self.remaining)),
-            ("x-ratelimit-reset", HeaderValue::from(reset)),
-        ] {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    }
-
-    /// 429, unless the request is allowed.
-    pub fn check(&self, what: &str) -> Result<(), ApiError> {
-        if self.allowed {
-            return Ok(());
-        }
-        let seconds = self.wait.as_micros().div_ceil(1_000_000).max(1) as u64;
-        let sentence = format!("too many {what}; try again in {seconds} seconds");
-        Err(ApiError::new(ErrorCode::RateLimited, sentence).retry_after(seconds))
-    }
-}
-
 /// The buckets of one kind of caller.
 #[derive(Debug)]
 pub struct RateLimiter<K> {
@@ -86,6 +58,11 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
     /// A limiter that remembers at most `capacity` callers.
     pub fn new(rate: Rate, capacity: usize) -> Self {
         Self { rate, capacity: capacity.max(1), full_at: Mutex::default() }
+    }
+
+    /// How often each caller may.
+    pub fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Counts one request of `caller`.

@@ -1,0 +1,93 @@
+//! What every request may reach.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use openpod_sdk::api::Timestamp;
+use openpod_sdk::clock::Clock;
+
+use crate::ids::{Randomness, new_id};
+use crate::rate_limit::{CAPACITY, Rate, RateLimiter};
+use crate::store::{Sources, Store};
+
+/// The server's state. Clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Where times and ids come from; the same as the store's.
+    pub sources: Sources,
+    /// How often callers may call.
+    pub limits: Limits,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// How often callers may call.
+#[derive(Debug)]
+pub struct Limits {
+    /// Requests, by key id.
+    pub keys: RateLimiter<String>,
+    /// Registrations, by client address.
+    pub registrations: RateLimiter<std::net::IpAddr>,
+    /// Keys that did not work, by client address.
+    pub failed_authentications: RateLimiter<std::net::IpAddr>,
+}
+
+impl Limits {
+    /// `requests` a minute for each key with a burst of `burst`, and `registrations` an hour for each address.
+    pub fn new(requests: u32, burst: u32, registrations: u32) -> Self {
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+        Self {
+            keys: RateLimiter::new(Rate::new(requests, minute, burst), CAPACITY),
+            registrations: RateLimiter::new(Rate::new(registrations, hour, registrations), CAPACITY),
+            failed_authentications: RateLimiter::new(Rate::new(30, minute, 30), CAPACITY),
+        }
+    }
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// How often callers may call.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Whose forwarding headers are believed.
+    pub fn trusted_proxies(&self) -> &[IpNet] {
+        &self.0.trusted_proxies
+    }
+
+    /// The current time. Within a transaction ask it instead.
+    pub fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    /// Where the time comes from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.sources.clock
+    }
+
+    /// Where the randomness comes from.
+    pub fn randomness(&self) -> &Arc<dyn Randomness> {
+        &self.0.sources.randomness
+    }
+
+    /// A new id. Within a transaction ask it instead.
+    pub fn new_id(&self) -> String {
+        new_id(&**self.randomness(), self.now())
+    }
+}

@@ -1,0 +1,56 @@
+//! What a caller may see. What is inside a project is there for its members and owner only: who asks for it by the
+//! project's id learns that it is not theirs (403), who asks by its own id learns nothing at all (404).
+
+use openpod_sdk::api::{ErrorCode, ProjectId, TicketId};
+
+use crate::domain::permission::{Actor, Standing};
+use crate::domain::ticket::Ticket;
+use crate::http::ApiError;
+use crate::store::paging::{BadCursor, Window};
+use crate::store::{Tx, standings, tickets};
+
+/// What a member or owner is in the project that they named.
+pub async fn project(tx: &mut Tx<'_>, actor: &Actor, project: &ProjectId) -> Result<Standing, ApiError> {
+    match standings::of(tx, actor, project).await? {
+        None => Err(ApiError::not_found("project")),
+        Some(Standing::Stranger) => Err(ApiError::new(
+            ErrorCode::Forbidden,
+            "you do not belong to this project; apply to one of its positions",
+        )),
+        Some(standing) => Ok(standing),
+    }
+}
+
+/// [`project`], for those who decide: the owner and the PMs.
+pub async fn decider(tx: &mut Tx<'_>, actor: &Actor, id: &ProjectId, what: &str) -> Result<(), ApiError> {
+    if project(tx, actor, id).await?.may_decide() {
+        return Ok(());
+    }
+    Err(ApiError::new(ErrorCode::Forbidden, format!("only the project's owner and its PMs may {what}")))
+}
+
+/// A ticket of a project that the caller belongs to, and what they are there.
+pub async fn ticket(tx: &mut Tx<'_>, actor: &Actor, id: &TicketId) -> Result<(Ticket, Standing), ApiError> {
+    let missing = || ApiError::not_found("ticket");
+    let ticket = tickets::find(tx, id).await?.ok_or_else(missing)?;
+    let standing = standings::of(tx, actor, &ticket.project_id).await?.ok_or_else(missing)?;
+    if standing.is_member() { Ok((ticket, standing)) } else { Err(missing()) }
+}
+
+/// Which page a query asks for.
+pub fn window(limit: Option<u32>, cursor: Option<&String>) -> Result<Window, ApiError> {
+    Window::new(limit, cursor.map(String::as_str))
+        .map_err(|BadCursor| ApiError::field("cursor", "be the next_cursor of an earlier answer"))
+}
+
+/// 412, unless the caller saw the version that is there or did not say which they saw.
+pub fn unchanged(seen: Option<u64>, current: u64) -> Result<(), ApiError> {
+    match seen {
+        Some(seen) if seen != current => {
+            let sentence =
+                format!("this has version {current} by now, not {seen}; read it again and decide anew");
+            Err(ApiError::new(ErrorCode::PreconditionFailed, sentence).detail("version", current))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,107 @@
+//! The database: two calls, each one transaction.
+//!
+//! ```text
+//!   store.read(|tx| …)   ─▶ a snapshot, on one of several reader threads
+//!   store.write(|tx| …)  ─▶ one writer thread: what has queued up becomes one group,
+//!                           each script a savepoint, one durable commit, then the answers
+//!                 Tx     ─▶ SQL with `$n`, written once for every engine
+//! ```
+//!
+//! Below the engine there is one file for each aggregate, with its queries as functions of [`Tx`]. A script is
+//! async, because on a networked engine it waits; on SQLite it runs on a database thread and never does.
+//!
+//! A transaction brings its own time, [`Tx::now`]. The time of a write is never earlier than that of a read which did
+//! not see it, so "changed since my last read" loses nothing.
+
+mod error;
+mod migrations;
+mod script;
+mod sqlite;
+mod tx;
+mod value;
+
+pub mod idempotency_keys;
+pub mod keys;
+pub mod ledger;
+pub mod marks;
+pub mod outbox;
+pub mod paging;
+pub mod standings;
+pub mod tickets;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use openpod_sdk::clock::Clock;
+use tokio::sync::Notify;
+
+use crate::ids::Randomness;
+
+pub use error::{OpenError, StoreError, StoreErrorKind};
+pub use tx::Tx;
+pub(crate) use value::params;
+pub use value::{FromValue, Json, Row, ToValue, Value};
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file. It is created when it is not there.
+    File(PathBuf),
+    /// In memory, gone when the store is dropped; for tests and trials.
+    Memory,
+}
+
+/// Where a transaction's times and ids come from.
+#[derive(Clone)]
+pub struct Sources {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The randomness.
+    pub randomness: Arc<dyn Randomness>,
+}
+
+/// The database. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Arc<sqlite::Engine>,
+    deliveries: Arc<Notify>,
+}
+
+impl Store {
+    /// Opens the database, or creates it, and brings it to this version's schema.
+    pub async fn open(location: Location, sources: Sources) -> Result<Store, OpenError> {
+        let deliveries = Arc::new(Notify::new());
+        let wake = Arc::clone(&deliveries);
+        let opened =
+            tokio::task::spawn_blocking(move || sqlite::Engine::open(&location, &sources, wake)).await;
+        let engine = opened.map_err(|_| OpenError::Interrupted)??;
+        Ok(Store { engine: Arc::new(engine), deliveries })
+    }
+
+    /// Runs a script on a snapshot. It cannot change anything.
+    pub async fn read<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.engine.read(script).await
+    }
+
+    /// Runs a script as one transaction. `Ok` means that all of it is on disk, `Err` that none of it is.
+    pub async fn write<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.engine.write(script).await
+    }
+
+    /// Completes after a commit that wrote into the outbox. One that happened since the last call counts, so look
+    /// first and wait then.
+    pub async fn new_deliveries(&self) {
+        self.deliveries.notified().await;
+    }
+}

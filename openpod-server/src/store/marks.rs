@@ -1,0 +1,23 @@
+//! When anything of an agent's concern last changed: what a heartbeat compares with `changes_since`.
+
+use openpod_sdk::api::{AgentKeyId, Timestamp};
+
+use super::{StoreError, Tx, params};
+
+/// Notes that something of these agents' concern changes with this transaction.
+pub async fn touch<'a>(
+    tx: &mut Tx<'_>,
+    agents: impl IntoIterator<Item = &'a AgentKeyId> + Send,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    for agent in agents.into_iter().collect::<Vec<_>>() {
+        tx.execute("UPDATE agents SET changed_at = $2 WHERE id = $1", params![agent, now]).await?;
+    }
+    Ok(())
+}
+
+/// When something of this agent's concern last changed.
+pub async fn last_change(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT changed_at FROM agents WHERE id = $1";
+    Ok(tx.first(sql, params![agent], |row| row.get("changed_at")).await?.flatten())
+}

@@ -1,0 +1,78 @@
+//! A script on its way to a database thread and back.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::{StoreError, Tx};
+
+/// What a script came to: its own answer, or the panic that ended it.
+type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
+
+/// A script that a database thread can run without knowing its types.
+pub(super) trait Job: Send {
+    /// Runs the script. Whether its changes shall stay.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+
+    /// Answers the caller: with what the script came to, or with what became of the transaction instead.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// A script, and who waits for it.
+struct Pending<S, T, E> {
+    script: Option<S>,
+    outcome: Option<Outcome<T, E>>,
+    caller: oneshot::Sender<Outcome<T, E>>,
+}
+
+impl<S, T, E> Job for Pending<S, T, E>
+where
+    S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let Some(script) = self.script.take() else { return false };
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let waited =
+                || Err(E::from(StoreError::misused("a script waited for something else than the database")));
+            script(tx).now_or_never().unwrap_or_else(waited)
+        }));
+        let stays = matches!(outcome, Ok(Ok(_)));
+        self.outcome = Some(outcome);
+        stays
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let lost = |error| Ok(Err(E::from(error)));
+        let outcome = match (self.outcome, committed) {
+            (Some(Ok(Ok(_))), Err(error)) => lost(error),
+            (Some(outcome), _) => outcome,
+            (None, committed) => lost(committed.err().unwrap_or_else(StoreError::closed)),
+        };
+        // The caller may have gone; what was committed stays committed.
+        let _ = self.caller.send(outcome);
+    }
+}
+
+/// Hands a script to `submit` and waits for its answer. A panic goes on in the caller.
+pub(super) async fn deliver<S, T, E>(script: S, submit: impl FnOnce(Box<dyn Job>) -> bool) -> Result<T, E>
+where
+    S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let (caller, answer) = oneshot::channel();
+    let job = Pending { script: Some(script), outcome: None, caller };
+    if !submit(Box::new(job)) {
+        return Err(StoreError::closed().into());
+    }
+    match answer.await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(_) => Err(StoreError::closed().into()),
+    }
+}

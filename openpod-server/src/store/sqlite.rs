@@ -1,0 +1,81 @@
+//! SQLite: several readers, one writer that commits in groups.
+
+mod connection;
+mod readers;
+mod times;
+mod writer;
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+
+use super::error::OpenError;
+use super::script::{Job, deliver};
+use super::{Location, Sources, StoreError, Tx, migrations};
+
+const READERS: usize = 4;
+
+/// The threads of one database file.
+#[derive(Debug)]
+pub(super) struct Engine {
+    reads: Option<mpsc::Sender<Box<dyn Job>>>,
+    writes: Option<mpsc::Sender<Box<dyn Job>>>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Opens the file, migrates it and starts the threads. `wake` is told of commits that wrote into the outbox.
+    pub(super) fn open(location: &Location, sources: &Sources, wake: Arc<Notify>) -> Result<Self, OpenError> {
+        let place = connection::Place::of(location);
+        let mut writer = place.connect()?;
+        migrations::migrate(&mut writer)?;
+        let mut threads = Vec::new();
+        let mut start = |name: String, body: Box<dyn FnOnce() + Send>| {
+            let thread = thread::Builder::new().name(name).spawn(body).map_err(OpenError::Thread)?;
+            threads.push(thread);
+            Ok::<(), OpenError>(())
+        };
+        let times = times::Times::new(sources.clone());
+        let (reads, queue) = mpsc::channel();
+        let queue = readers::Queue::new(queue);
+        for n in 0..READERS {
+            let (connection, queue, times) = (place.connect()?, queue.clone(), times.clone());
+            start(format!("db-read-{n}"), Box::new(move || readers::run(connection, &queue, &times)))?;
+        }
+        let (writes, queue) = mpsc::channel();
+        start("db-write".to_owned(), Box::new(move || writer::run(writer, &queue, &times, &wake)))?;
+        Ok(Self { reads: Some(reads), writes: Some(writes), threads })
+    }
+
+    pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        deliver(script, |job| self.reads.as_ref().is_some_and(|queue| queue.send(job).is_ok())).await
+    }
+
+    pub(super) async fn write<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        deliver(script, |job| self.writes.as_ref().is_some_and(|queue| queue.send(job).is_ok())).await
+    }
+}
+
+impl Drop for Engine {
+    /// Lets the threads finish what has queued up. When it returns, the file is closed.
+    fn drop(&mut self) {
+        (self.reads, self.writes) = (None, None);
+        for thread in self.threads.drain(..) {
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
