@@ -1,6 +1,10 @@
-//! Placeholder until the crate's map is written.
-
 pub mod credentials;
+pub mod event;
 pub mod executor;
 pub mod git;
+pub mod job;
+pub mod journal;
+mod process;
+pub mod reconcile;
+mod redaction;
 pub mod workspace;

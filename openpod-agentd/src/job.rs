@@ -1,0 +1,202 @@
+//! A job: one ticket on its way from wanted to settled. Pure: values and times in, values and wishes out.
+//!
+//! ```text
+//!   Wanted ─▶ Claimed ─▶ Prepared ─▶ Running ─▶ Ran ─▶ Committed ─▶ Pushed ─▶ Proposed ─▶ Verified ─▶ Delivered ─▶ Settled
+//!     ▲                      ▲──────────┴────────┘ the worker failed, and may try again                   │
+//!     └────────────────────────── Revised ◀──────────────── a change is asked for ────────────────────────┘
+//!
+//!   out of every state: GaveUp (we cannot), Lost (it is not ours any more), Cancelled (nobody wants it)
+//! ```
+//!
+//! | state | what is done in it | what ends it |
+//! |---|---|---|
+//! | Wanted | claim the ticket | claimed; another was faster: Lost |
+//! | Claimed | prepare workspace and branch | prepared |
+//! | Prepared | gather ticket, comments, knowledge | briefed: Running, one more attempt |
+//! | Running | the worker's process | ended well: Ran; ended badly: Prepared, or GaveUp |
+//! | Ran | collect its work into the outbound repository | a change: Committed; none: as if it ended badly |
+//! | Committed | push the branch | pushed |
+//! | Pushed | open or update the pull request | proposed |
+//! | Proposed | ask the platform to verify it | valid: Verified |
+//! | Verified | file the deliverable | filed: Delivered |
+//! | Delivered | comment; then wait for a verdict | approved, rejected: Settled; a change asked for: Revised |
+//! | Revised | wait for a free place | a place: Wanted again, with its branch and pull request |
+//! | Settled, Lost, Cancelled | remove the workspace | the ticket comes back to us: Revised |
+//! | GaveUp | comment, hand the ticket back, remove the workspace | the ticket comes back to us: Revised |
+//!
+//! [`Job::pending`] says what is to be done in a state, so a restarted daemon knows it from the journal alone.
+
+mod assignment;
+mod decide;
+mod effect;
+mod input;
+pub mod policy;
+mod state;
+
+use openpod_sdk::api::{AgentKeyId, ProjectId, TicketId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use assignment::{Assignment, Note, Reference, TicketText};
+pub use decide::{Rules, Step, decide};
+pub use effect::Effect;
+pub use input::{Class, Failure, Input, RunEnding, Standing, standing_of};
+pub use state::{Change, Published, State, Verdict};
+
+/// One ticket, and what became of it so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Its number within the project.
+    pub number: u64,
+    /// Its title when it was found.
+    pub title: String,
+    /// The branch of all its rounds.
+    pub branch: String,
+    /// Where it stands.
+    pub state: State,
+    /// 1 for the first time, one more for each revision.
+    pub round: u32,
+    /// How often the worker was started in this round.
+    pub attempts: u32,
+    /// The commit that the branch on the forge points to.
+    #[serde(default)]
+    pub pushed: Option<String>,
+    /// The pull request.
+    #[serde(default)]
+    pub published: Option<Published>,
+    /// Why the worker's last attempt failed.
+    #[serde(default)]
+    pub worker_failure: Option<String>,
+    /// The ticket's version when it was last seen.
+    #[serde(default)]
+    pub version: Option<u64>,
+    /// When the last effect on the platform was confirmed. What was seen before that is old.
+    pub touched: Timestamp,
+    /// What went wrong last, and when it is tried again.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
+}
+
+/// What went wrong, and when it is tried again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// How often in a row, in this state.
+    pub times: u32,
+    /// What the last one was, for a person.
+    pub reason: String,
+    /// Nothing is done before this; `None` while it is being tried again.
+    pub not_before: Option<Timestamp>,
+}
+
+/// A ticket that might become a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Its number within the project.
+    pub number: u64,
+    /// Its title.
+    pub title: String,
+    /// Its version, to claim that one and no other.
+    pub version: Option<u64>,
+    /// Whether nobody has begun: then a claim that comes too late means that somebody else has it.
+    pub untouched: bool,
+}
+
+impl Job {
+    /// A job for a ticket that was found.
+    pub fn new(candidate: Candidate, branch_prefix: &str, now: Timestamp) -> Self {
+        Self {
+            branch: branch_name(branch_prefix, candidate.number, &candidate.ticket),
+            ticket: candidate.ticket,
+            project: candidate.project,
+            number: candidate.number,
+            title: candidate.title,
+            state: State::Wanted { untouched: candidate.untouched },
+            round: 1,
+            attempts: 0,
+            pushed: None,
+            published: None,
+            worker_failure: None,
+            version: candidate.version,
+            touched: now,
+            trouble: None,
+        }
+    }
+
+    /// What is to be done in the state that the job is in. `None` when it waits for others, or is over.
+    pub fn pending(&self) -> Option<Effect> {
+        Some(match &self.state {
+            State::Wanted { untouched } => Effect::Claim { version: self.version, untouched: *untouched },
+            State::Claimed => Effect::Prepare,
+            State::Prepared => Effect::Brief { attempt: self.attempts + 1 },
+            State::Running { attempt, .. } => Effect::Run { attempt: *attempt },
+            State::Ran { summary, ended_at } => {
+                Effect::Collect { summary: summary.clone(), ended_at: *ended_at }
+            }
+            State::Committed { change, .. } => Effect::Push { head: change.head.clone() },
+            State::Pushed { change, summary } => {
+                Effect::Propose { change: change.clone(), summary: summary.clone() }
+            }
+            State::Proposed { change, pull_request, .. } => {
+                Effect::Verify { url: pull_request.url.clone(), head: change.head.clone() }
+            }
+            State::Verified { change, pull_request, .. } => Effect::Deliver {
+                pull_request: pull_request.clone(),
+                content_hash: change.patch_sha256.clone(),
+            },
+            State::Delivered { summary, said: false, .. } => Effect::Report { summary: summary.clone() },
+            State::GaveUp { reason, said: false, .. } => Effect::Apologise { reason: reason.clone() },
+            State::GaveUp { released: false, .. } => Effect::Release,
+            State::GaveUp { cleaned: false, .. }
+            | State::Settled { cleaned: false, .. }
+            | State::Lost { cleaned: false }
+            | State::Cancelled { cleaned: false } => Effect::Clean,
+            State::Delivered { .. }
+            | State::Revised
+            | State::GaveUp { .. }
+            | State::Settled { .. }
+            | State::Lost { .. }
+            | State::Cancelled { .. } => return None,
+        })
+    }
+
+    /// Names what is pending, the same each time it is tried: a key of the journal and of the platform.
+    pub fn intent(&self) -> Option<String> {
+        let effect = self.pending()?.name();
+        Some(format!("{}/r{}/a{}/{effect}", self.ticket, self.round, self.attempts))
+    }
+
+    /// Whether the ticket is ours as far as we know.
+    pub fn is_open(&self) -> bool {
+        self.state.takes_place() || matches!(self.state, State::Delivered { .. } | State::Revised)
+    }
+
+    /// When something that went wrong is to be tried again.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.trouble.as_ref()?.not_before.filter(|_| self.pending().is_some())
+    }
+}
+
+/// `prefix` + number + the end of the id, which keeps two tickets of different projects apart on one repository.
+fn branch_name(prefix: &str, number: u64, ticket: &TicketId) -> String {
+    let id: String = ticket.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
+    let tail = &id[id.len().saturating_sub(6)..];
+    format!("{prefix}ticket-{number}-{}", tail.to_ascii_lowercase())
+}
+
+/// Who we are, as far as the rules need it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Me {
+    /// Whom tickets are assigned to and comments come from.
+    pub id: AgentKeyId,
+    /// Our name.
+    pub name: String,
+    /// What we can do.
+    pub capabilities: Vec<String>,
+}

@@ -1,0 +1,128 @@
+//! What a worker is told: the JSON of `$OPENPOD_TICKET_FILE`, which also comes on its standard input.
+
+use openpod_sdk::api::tickets::{Comment, Ticket};
+use openpod_sdk::api::{Importance, KnowledgeCategory, Priority, ProjectId, TicketId, TicketType, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Job, Me};
+
+/// A ticket as a worker gets it. Fields are added, never changed; `format` says when that is not enough.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// 1.
+    pub format: u32,
+    /// What is to be done.
+    pub ticket: TicketText,
+    /// The branch that the workspace is on.
+    pub branch: String,
+    /// `owner/name` of the repository.
+    pub repository: String,
+    /// 1 for the first time, one more for each revision.
+    pub round: u32,
+    /// 1 for the first time, one more after each failure in this round.
+    pub attempt: u32,
+    /// What others said since the work was first handed in, oldest first: in a revision, this is what to change.
+    pub feedback: Vec<Note>,
+    /// Everything that was said about the ticket, oldest first.
+    pub comments: Vec<Note>,
+    /// What the project knows, the most important first.
+    pub knowledge: Vec<Reference>,
+    /// Why the attempt before this one failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_failure: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TicketText {
+    /// The ticket.
+    pub id: TicketId,
+    /// Its project.
+    pub project_id: ProjectId,
+    /// Its number within the project.
+    pub number: u64,
+    /// Its title.
+    pub title: String,
+    /// The whole text.
+    pub description: Option<String>,
+    /// What kind of work it is.
+    #[serde(rename = "type")]
+    pub kind: Option<TicketType>,
+    /// How urgent it is.
+    pub priority: Option<Priority>,
+    /// What must be true at the end.
+    pub acceptance_criteria: Vec<String>,
+    /// Words to find it by.
+    pub labels: Vec<String>,
+}
+
+/// Something that was said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// Who said it.
+    pub author: Option<String>,
+    /// Whether that is the agent itself.
+    pub own: bool,
+    /// What.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something the project knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Its title.
+    pub title: String,
+    /// Its text, in Markdown.
+    pub content: String,
+    /// What it is about.
+    pub category: KnowledgeCategory,
+    /// How much it matters.
+    pub importance: Importance,
+}
+
+impl Assignment {
+    /// Puts together what a worker must know for its next attempt.
+    pub fn new(job: &Job, me: &Me, ticket: &Ticket, repository: String, knowledge: Vec<Reference>) -> Self {
+        let comments: Vec<Note> =
+            ticket.comments.iter().flatten().map(|comment| note_of(comment, me)).collect();
+        Self {
+            format: 1,
+            ticket: TicketText {
+                id: job.ticket.clone(),
+                project_id: job.project.clone(),
+                number: job.number,
+                title: ticket.title.clone(),
+                description: ticket.description.clone(),
+                kind: ticket.ticket_type.clone(),
+                priority: ticket.priority.clone(),
+                acceptance_criteria: ticket.acceptance_criteria.clone(),
+                labels: ticket.labels.clone(),
+            },
+            branch: job.branch.clone(),
+            repository,
+            round: job.round,
+            attempt: job.attempts + 1,
+            feedback: if job.round > 1 { feedback_in(&comments) } else { Vec::new() },
+            comments,
+            knowledge,
+            previous_failure: job.worker_failure.clone(),
+        }
+    }
+}
+
+fn note_of(comment: &Comment, me: &Me) -> Note {
+    Note {
+        author: comment.author_name.clone(),
+        own: comment.author_agent_key_id.as_ref() == Some(&me.id),
+        text: comment.content.clone(),
+        at: comment.created_at,
+    }
+}
+
+/// What others said after our first report; everything they said when there is none.
+fn feedback_in(comments: &[Note]) -> Vec<Note> {
+    let first_report = comments.iter().position(|note| note.own);
+    comments.iter().skip(first_report.unwrap_or(0)).filter(|note| !note.own).cloned().collect()
+}

@@ -1,0 +1,203 @@
+//! What a job may hear: how its effects ended, what was seen of its ticket, and that time has passed.
+
+use std::time::Duration;
+
+use openpod_sdk::api::{AgentKeyId, ApprovalStatus, ChecksSummary, TicketStatus, Timestamp};
+
+use super::state::{Change, Published};
+
+/// One piece of news for a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The ticket is ours.
+    Claimed {
+        /// Its version now.
+        version: Option<u64>,
+    },
+    /// Workspace and branch are there.
+    Prepared {
+        /// The commit that the branch on the forge points to, if it is there.
+        pushed: Option<String>,
+    },
+    /// What the worker must know is written down.
+    Briefed,
+    /// The worker's process is gone.
+    RunEnded(RunEnding),
+    /// The worker's changes, checked; `None` when there are none.
+    Collected(Option<Change>),
+    /// The branch is on the forge.
+    Pushed,
+    /// The pull request is open.
+    Proposed(Published),
+    /// The platform sees the pull request.
+    Verified(ChecksSummary),
+    /// The deliverable is filed.
+    Delivered {
+        /// The ticket's version now.
+        version: Option<u64>,
+    },
+    /// The comment is there.
+    Said,
+    /// The ticket is handed back.
+    Released,
+    /// The workspace is gone, or kept for a reason.
+    Cleaned,
+    /// An effect did not succeed.
+    Failed {
+        /// Its name.
+        effect: &'static str,
+        /// How.
+        failure: Failure,
+    },
+    /// What the platform says about the ticket.
+    Seen {
+        /// Where it stands.
+        standing: Standing,
+        /// When that was asked.
+        asked_at: Timestamp,
+    },
+    /// The time to try again has come, or there is a free place.
+    Due,
+    /// The daemon begins and finds the job in its journal.
+    Restarted,
+}
+
+/// How a worker's process ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunEnding {
+    /// It says that it is done.
+    Well {
+        /// What it did, in its own words.
+        summary: Option<String>,
+    },
+    /// It failed, or was stopped for going too far.
+    Badly {
+        /// Why, for a person.
+        reason: String,
+    },
+    /// The daemon stopped it because the daemon itself stops.
+    Interrupted,
+}
+
+/// How an effect failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What follows from it.
+    pub class: Class,
+    /// What went wrong, for a person.
+    pub reason: String,
+    /// How long we were asked to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure without a wish to wait.
+    pub fn new(class: Class, reason: impl Into<String>) -> Self {
+        Self { class, reason: reason.into(), retry_after: None }
+    }
+}
+
+/// What follows from a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// It will pass: try again, for days if need be.
+    Passing,
+    /// What we say is not (yet) believed: try a few times.
+    Unproven,
+    /// The worker's fault: let it try again, a few times.
+    Worker,
+    /// It will not get better: give up.
+    Final,
+    /// The ticket is not ours.
+    NotOurs,
+}
+
+/// Where a ticket stands, from our point of view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Ours, and to be worked on.
+    Open {
+        /// Whether a change of what was delivered is asked for.
+        revision: bool,
+        /// The ticket's version.
+        version: Option<u64>,
+    },
+    /// Ours, handed in, without a verdict.
+    HandedIn {
+        /// The ticket's version.
+        version: Option<u64>,
+    },
+    /// Accepted and paid.
+    Approved,
+    /// Refused.
+    Rejected,
+    /// It will not be done.
+    Cancelled,
+    /// Somebody else's, nobody's, or out of our sight.
+    NotOurs,
+}
+
+impl Standing {
+    /// The version that was seen, where that matters.
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            Standing::Open { version, .. } | Standing::HandedIn { version } => *version,
+            _ => None,
+        }
+    }
+}
+
+/// Reads the standing from what the platform tells of a ticket.
+pub fn standing_of(
+    me: &AgentKeyId,
+    assignee: Option<&AgentKeyId>,
+    status: &TicketStatus,
+    approval: Option<&ApprovalStatus>,
+    version: Option<u64>,
+) -> Standing {
+    match (status, approval) {
+        (TicketStatus::Cancelled, _) => Standing::Cancelled,
+        _ if assignee != Some(me) => Standing::NotOurs,
+        (_, Some(ApprovalStatus::Approved)) => Standing::Approved,
+        (TicketStatus::Done | TicketStatus::InReview, Some(ApprovalStatus::Rejected)) => Standing::Rejected,
+        (TicketStatus::Todo | TicketStatus::InProgress, approval) => {
+            Standing::Open { revision: approval == Some(&ApprovalStatus::RevisionRequested), version }
+        }
+        _ => Standing::HandedIn { version },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standing_is_read_from_assignee_status_and_approval() {
+        use ApprovalStatus as A;
+        use TicketStatus as T;
+        let me = AgentKeyId::from("me");
+        let other = AgentKeyId::from("other");
+        let open = |revision| Standing::Open { revision, version: Some(3) };
+        let handed_in = Standing::HandedIn { version: Some(3) };
+        let table = [
+            (Some(&me), T::Todo, None, open(false)),
+            (Some(&me), T::InProgress, None, open(false)),
+            (Some(&me), T::InProgress, Some(A::RevisionRequested), open(true)),
+            (Some(&me), T::InReview, Some(A::Pending), handed_in.clone()),
+            (Some(&me), T::Done, Some(A::Pending), handed_in.clone()),
+            (Some(&me), T::Done, None, handed_in.clone()),
+            (Some(&me), T::Done, Some(A::Approved), Standing::Approved),
+            (Some(&me), T::Done, Some(A::Rejected), Standing::Rejected),
+            (Some(&me), T::InProgress, Some(A::Rejected), open(false)),
+            (Some(&me), T::Cancelled, None, Standing::Cancelled),
+            (Some(&other), T::InProgress, None, Standing::NotOurs),
+            (None, T::Todo, None, Standing::NotOurs),
+            (None, T::Cancelled, None, Standing::Cancelled),
+            (Some(&me), T::from("paused"), None, handed_in),
+        ];
+        for (assignee, status, approval, expected) in table {
+            let standing = standing_of(&me, assignee, &status, approval.as_ref(), Some(3));
+            assert_eq!(standing, expected, "{assignee:?} {status} {approval:?}");
+        }
+    }
+}

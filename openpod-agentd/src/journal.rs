@@ -1,0 +1,146 @@
+//! What was decided, intended and done: SQLite in the data directory, read again at every start.
+//!
+//! | table | a row is | written |
+//! |---|---|---|
+//! | jobs | a job as it stands, as JSON with the version of its form | with each decision |
+//! | intents | an effect with its key | opened before it is done, settled after |
+//! | decisions | what a job heard and what followed | with each decision |
+//! | applied | a position that was applied to | before the application is sent |
+//! | facts | who we are, which webhook is ours | when learnt |
+//!
+//! An intent that is open at a start may have been carried out or not; whoever takes it up again looks first.
+
+mod entry;
+mod replay;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+pub use entry::{Decision, Entry};
+pub use replay::Replay;
+pub use writer::Journal;
+
+/// The version of the journal's form. A newer one is not touched.
+const FORMAT: i64 = 1;
+
+/// Why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// SQLite's complaint.
+    #[error("the journal {}: {source}", path.display())]
+    Database { path: PathBuf, source: rusqlite::Error },
+    /// It was written by a newer daemon.
+    #[error("the journal {} has format {found}, this version knows {FORMAT}; use the daemon that wrote it", path.display())]
+    Newer { path: PathBuf, found: i64 },
+    /// A job in it cannot be read.
+    #[error("the journal {} holds a job that cannot be read, {ticket}: {source}", path.display())]
+    Unreadable { path: PathBuf, ticket: String, source: serde_json::Error },
+    /// The thread that writes it is gone.
+    #[error("the journal's writer has stopped")]
+    Stopped,
+}
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS jobs (
+        ticket TEXT PRIMARY KEY, job TEXT NOT NULL, is_open INTEGER NOT NULL, updated_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS intents (
+        key TEXT PRIMARY KEY, opened_at INTEGER NOT NULL, settled_at INTEGER, tries INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS decisions (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, ticket TEXT NOT NULL, news TEXT NOT NULL,
+        state TEXT NOT NULL, becomes TEXT NOT NULL, effect TEXT
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS decisions_of_a_ticket ON decisions (ticket, id);
+    CREATE TABLE IF NOT EXISTS applied (position TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+";
+
+fn connect(path: &Path) -> Result<rusqlite::Connection, JournalError> {
+    let wrong = |source| JournalError::Database { path: path.to_owned(), source };
+    let connection = rusqlite::Connection::open(path).map_err(wrong)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(wrong)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(wrong)?;
+    connection.pragma_update(None, "busy_timeout", 5000).map_err(wrong)?;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(wrong)?;
+    if found > FORMAT {
+        return Err(JournalError::Newer { path: path.to_owned(), found });
+    }
+    connection.execute_batch(SCHEMA).map_err(wrong)?;
+    connection.pragma_update(None, "user_version", FORMAT).map_err(wrong)?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use openpod_sdk::api::Timestamp;
+
+    use super::*;
+    use crate::job::{Candidate, Job, State};
+
+    fn job(id: &str) -> Job {
+        let candidate = Candidate {
+            ticket: id.into(),
+            project: "p".into(),
+            number: 5,
+            title: "Fix it".into(),
+            version: Some(1),
+            untouched: true,
+        };
+        Job::new(candidate, "openpod/", Timestamp::from_micros(7))
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_is_opened_again_knows_what_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let (journal, replay) = Journal::open(&path).unwrap();
+        assert!(replay.jobs.is_empty() && replay.applied.is_empty());
+        let mut running = job("a");
+        running.state = State::Running { attempt: 1, started_at: Timestamp::from_micros(9) };
+        let at = Timestamp::from_micros(10);
+        journal
+            .write(vec![
+                Entry::Job(Box::new(running.clone()), at),
+                Entry::Job(Box::new(job("b")), at),
+                Entry::Applied("position".into(), at),
+                Entry::Fact("me", "{}".into()),
+            ])
+            .await
+            .unwrap();
+        drop(journal);
+        let (_journal, replay) = Journal::open(&path).unwrap();
+        assert_eq!(replay.jobs.values().cloned().collect::<Vec<_>>(), [running, job("b")]);
+        assert!(replay.applied.contains(&"position".into()));
+        assert_eq!(replay.facts["me"], "{}");
+    }
+
+    #[tokio::test]
+    async fn an_intent_that_was_opened_before_is_taken_up_with_doubt() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let at = Timestamp::from_micros(1);
+        let open = || vec![Entry::Opened("a/r1/a0/claim".into(), at)];
+        let (journal, _) = Journal::open(&path).unwrap();
+        assert!(!journal.write(open()).await.unwrap());
+        drop(journal);
+        let (journal, replay) = Journal::open(&path).unwrap();
+        assert_eq!(replay.open_intents, ["a/r1/a0/claim"]);
+        assert!(journal.write(open()).await.unwrap(), "it was left open");
+        journal.write(vec![Entry::Settled("a/r1/a0/claim".into(), at)]).await.unwrap();
+        assert!(journal.write(open()).await.unwrap(), "it was done before");
+    }
+
+    #[tokio::test]
+    async fn a_journal_of_a_newer_daemon_is_not_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        drop(Journal::open(&path).unwrap());
+        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        let refused = Journal::open(&path).err().unwrap().to_string();
+        assert!(
+            refused.ends_with("has format 2, this version knows 1; use the daemon that wrote it"),
+            "{refused}"
+        );
+    }
+}

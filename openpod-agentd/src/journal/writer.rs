@@ -1,0 +1,126 @@
+//! The one thread that writes the journal.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use tokio::sync::oneshot;
+
+use super::replay::replay;
+use super::{Entry, JournalError, Replay, connect};
+
+/// The journal. Clones write to the same one; it is closed when the last is gone.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    commands: mpsc::Sender<Command>,
+}
+
+struct Command {
+    entries: Vec<Entry>,
+    answer: oneshot::Sender<Result<bool, JournalError>>,
+}
+
+impl Journal {
+    /// Opens the journal, makes it if it is not there, and reads what it knows.
+    pub fn open(path: &Path) -> Result<(Journal, Replay), JournalError> {
+        let connection = connect(path)?;
+        let known = replay(&connection, path)?;
+        let (commands, queue) = mpsc::channel();
+        let writer = Writer { connection, path: path.to_owned() };
+        std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || writer.run(&queue))
+            .map_err(|_| JournalError::Stopped)?;
+        Ok((Journal { commands }, known))
+    }
+
+    /// Writes entries in one transaction and returns when they are durable. Answers whether one of the intents that
+    /// they open was opened before, so that it may have been carried out already.
+    pub async fn write(&self, entries: Vec<Entry>) -> Result<bool, JournalError> {
+        let (answer, written) = oneshot::channel();
+        self.commands.send(Command { entries, answer }).map_err(|_| JournalError::Stopped)?;
+        written.await.map_err(|_| JournalError::Stopped)?
+    }
+}
+
+struct Writer {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Writer {
+    fn run(mut self, queue: &mpsc::Receiver<Command>) {
+        while let Ok(Command { entries, answer }) = queue.recv() {
+            let result = self.write(&entries);
+            let result = result.map_err(|source| JournalError::Database { path: self.path.clone(), source });
+            // Whoever asked may be gone; what was written stays written.
+            let _ = answer.send(result);
+        }
+    }
+
+    fn write(&mut self, entries: &[Entry]) -> rusqlite::Result<bool> {
+        let transaction = self.connection.transaction()?;
+        let mut again = false;
+        for entry in entries {
+            again |= put(&transaction, entry)?;
+        }
+        transaction.commit()?;
+        Ok(again)
+    }
+}
+
+/// Writes one entry. Answers whether it opens an intent that was opened before.
+fn put(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<bool> {
+    match entry {
+        Entry::Job(job, at) => {
+            let text = serde_json::to_string(job)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO jobs VALUES (?1, ?2, ?3, ?4) ON CONFLICT (ticket) DO UPDATE
+                     SET job = excluded.job, is_open = excluded.is_open, updated_at = excluded.updated_at",
+                )?
+                .execute(params![job.ticket.as_str(), text, job.is_open(), at.as_micros()])?;
+        }
+        Entry::Opened(key, at) => {
+            let tries: Option<i64> = transaction
+                .prepare_cached(
+                    "INSERT INTO intents VALUES (?1, ?2, NULL, 1) ON CONFLICT (key) DO UPDATE
+                     SET settled_at = NULL, tries = tries + 1 RETURNING tries",
+                )?
+                .query_row(params![key, at.as_micros()], |row| row.get(0))
+                .optional()?;
+            return Ok(tries.is_some_and(|tries| tries > 1));
+        }
+        Entry::Settled(key, at) => {
+            transaction
+                .prepare_cached("UPDATE intents SET settled_at = ?2 WHERE key = ?1")?
+                .execute(params![key, at.as_micros()])?;
+        }
+        Entry::Decided(decision) => {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO decisions (at, ticket, news, state, becomes, effect) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    decision.at.as_micros(),
+                    decision.ticket.as_str(),
+                    decision.news,
+                    decision.state,
+                    decision.becomes,
+                    decision.effect,
+                ])?;
+        }
+        Entry::Applied(position, at) => {
+            transaction
+                .prepare_cached("INSERT INTO applied VALUES (?1, ?2) ON CONFLICT (position) DO NOTHING")?
+                .execute(params![position.as_str(), at.as_micros()])?;
+        }
+        Entry::Fact(name, value) => {
+            transaction
+                .prepare_cached("INSERT INTO facts VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")?
+                .execute(params![name, value])?;
+        }
+    }
+    Ok(false)
+}
