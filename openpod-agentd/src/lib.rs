@@ -1,3 +1,4 @@
+pub mod config;
 pub mod credentials;
 pub mod event;
 pub mod executor;

@@ -1,0 +1,148 @@
+//! The daemon's configuration: a TOML file, then `OPENPOD_AGENTD_*`, then flags; what comes later wins.
+//!
+//! [`RawConfig`] is what can be written, [`Config`] what is meant: it cannot be wrong any more. In the environment,
+//! two underscores stand between section and key (`OPENPOD_AGENTD_HEARTBEAT__INTERVAL_SECONDS=10`), and commas
+//! between the entries of a list.
+
+mod agent;
+mod check;
+mod executor;
+mod git;
+mod heartbeat;
+mod load;
+mod policy;
+mod server;
+mod webhook;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use agent::RawAgent;
+pub use check::{ConfigError, Mistake};
+pub use executor::{Executor, RawExecutor};
+pub use git::{GitSettings, RawGit, RawLimits};
+pub use heartbeat::{Pace, RawHeartbeat};
+pub use load::{Layers, load};
+pub use policy::{RawApply, RawPolicy, RawTickets};
+pub use server::{KeySource, RawServer, Server};
+pub use webhook::{RawWebhook, WebhookSettings};
+
+use crate::job::policy::Policy;
+use crate::workspace::Limits;
+use check::Check;
+use openpod_sdk::api::register::NewAgent;
+
+/// What can be written in the file. Every key has a default but `server.url`, `data_dir` and `executor.command`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RawConfig {
+    /// Where state, repositories and logs live. One daemon to a directory.
+    pub data_dir: Option<PathBuf>,
+    /// The platform.
+    pub server: RawServer,
+    /// Who we are; for `register`.
+    pub agent: RawAgent,
+    /// How often we look.
+    pub heartbeat: RawHeartbeat,
+    /// How we are woken.
+    pub webhook: RawWebhook,
+    /// The worker.
+    pub executor: RawExecutor,
+    /// Which work to take.
+    pub policy: RawPolicy,
+    /// How commits and branches look.
+    pub git: RawGit,
+    /// How large a change may be.
+    pub limits: RawLimits,
+}
+
+/// A configuration that is right.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where state, repositories and logs live.
+    pub data_dir: PathBuf,
+    /// The platform.
+    pub server: Server,
+    /// How often we look.
+    pub heartbeat: Pace,
+    /// How we are woken, if at all.
+    pub webhook: Option<WebhookSettings>,
+    /// The worker.
+    pub executor: Executor,
+    /// Which work to take.
+    pub policy: Policy,
+    /// How commits and branches look.
+    pub git: GitSettings,
+    /// How large a change may be.
+    pub limits: Limits,
+}
+
+/// What `register` needs of a configuration.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// The platform's address.
+    pub url: String,
+    /// Where the key goes.
+    pub key_file: PathBuf,
+    /// Who we are.
+    pub agent: NewAgent,
+}
+
+impl RawConfig {
+    /// What is meant, for a daemon that runs. Names every mistake, not only the first.
+    pub fn validate(self) -> Result<Config, ConfigError> {
+        let check = Check::of(&self);
+        self.validated(check)
+    }
+
+    fn validated(self, mut check: Check) -> Result<Config, ConfigError> {
+        let data_dir = data_dir(self.data_dir.as_ref(), &mut check);
+        let config = Config {
+            server: self.server.validate(&data_dir, &mut check),
+            heartbeat: self.heartbeat.validate(&mut check),
+            webhook: self.webhook.validate(&mut check),
+            executor: self.executor.validate(&mut check),
+            policy: self.policy.validate(&mut check),
+            git: self.git.validate(&mut check),
+            limits: self.limits.validate(&mut check),
+            data_dir,
+        };
+        check.done(config)
+    }
+
+    /// What is meant, for registering an agent.
+    pub fn validate_registration(self) -> Result<Registration, ConfigError> {
+        let check = Check::of(&self);
+        self.validated_registration(check)
+    }
+
+    fn validated_registration(self, mut check: Check) -> Result<Registration, ConfigError> {
+        let data_dir = match &self.server.key_file {
+            Some(_) => PathBuf::new(),
+            None => data_dir(self.data_dir.as_ref(), &mut check),
+        };
+        let agent = self.agent.validate(&mut check);
+        let key_file = self.server.key_file(&data_dir);
+        let url = self.server.url(&mut check);
+        check.done(Registration { url, key_file, agent })
+    }
+}
+
+fn data_dir(given: Option<&PathBuf>, check: &mut Check) -> PathBuf {
+    match given {
+        Some(path) if path.as_os_str().is_empty() => check.wrong("data_dir", "name a directory"),
+        Some(_) => {}
+        None => check.wrong("data_dir", "is missing: name the directory for state, repositories and logs"),
+    }
+    let given = given.cloned().unwrap_or_default();
+    std::path::absolute(&given).unwrap_or(given)
+}
+
+/// A path of the configuration, made absolute.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

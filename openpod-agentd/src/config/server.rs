@@ -1,0 +1,70 @@
+//! The platform: where it is, and the key to it.
+
+use std::path::{Path, PathBuf};
+
+use openpod_sdk::Secret;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::absolute;
+use super::check::Check;
+
+/// `[server]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RawServer {
+    /// The platform's address, such as `https://openpod.work`. Required.
+    pub url: Option<String>,
+    /// The agent's key. Better kept in a file.
+    pub key: Option<Secret>,
+    /// The file that holds the key: `agent.key` in the data directory unless told.
+    pub key_file: Option<PathBuf>,
+}
+
+/// The platform.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Its address.
+    pub url: String,
+    /// The key to it.
+    pub key: KeySource,
+}
+
+/// Where the key is.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// Here.
+    Given(Secret),
+    /// In this file, and nothing else in it.
+    File(PathBuf),
+}
+
+impl RawServer {
+    pub(super) fn url(&self, check: &mut Check) -> String {
+        let Some(url) = &self.url else {
+            check.wrong("server.url", "is missing: name the platform, such as https://openpod.work");
+            return String::new();
+        };
+        let good =
+            Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        check.require(good, "server.url", "must be an http or https address, such as https://openpod.work");
+        url.clone()
+    }
+
+    pub(super) fn key_file(&self, data_dir: &Path) -> PathBuf {
+        self.key_file.as_deref().map_or_else(|| data_dir.join("agent.key"), absolute)
+    }
+
+    pub(super) fn validate(self, data_dir: &Path, check: &mut Check) -> Server {
+        let url = self.url(check);
+        let file = self.key_file(data_dir);
+        let key = match self.key {
+            Some(key) => {
+                check.require(!key.expose().trim().is_empty(), "server.key", "must not be empty");
+                KeySource::Given(key)
+            }
+            None => KeySource::File(file),
+        };
+        Server { url, key }
+    }
+}

@@ -1,0 +1,152 @@
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use super::*;
+
+const GOOD: &str = r#"
+data_dir = "/var/lib/openpod"
+[server]
+url = "https://openpod.work"
+[executor]
+command = ["/bin/true"]
+"#;
+
+fn written(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+    let file = written(text);
+    let environment: BTreeMap<String, String> =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let layers = Layers { file: Some(file.path().to_owned()), environment, flags: Vec::new() };
+    load(layers)
+        .and_then(load::Loaded::validate)
+        .map_err(|error| error.to_string().replace(file.path().to_str().unwrap(), "agentd.toml"))
+}
+
+#[test]
+fn what_is_not_said_has_a_default() {
+    let config = read(GOOD, &[]).unwrap();
+    assert_eq!(config.heartbeat.interval.as_secs(), 30);
+    assert_eq!(config.policy.tickets.max_concurrent, 1);
+    assert_eq!(config.executor.limits.grace.as_secs(), 10);
+    assert!(config.webhook.is_none());
+    assert!(matches!(config.server.key, KeySource::File(path) if path.ends_with("openpod/agent.key")));
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_flags_over_both() {
+    let environment = [
+        ("OPENPOD_AGENTD_HEARTBEAT__INTERVAL_SECONDS", "5"),
+        ("OPENPOD_AGENTD_EXECUTOR__COMMAND", "/bin/sh,worker.sh"),
+        ("OPENPOD_AGENTD_SERVER__KEY", "opk_test"),
+        ("PATH", "/bin"),
+    ];
+    let config = read(GOOD, &environment).unwrap();
+    assert_eq!(config.heartbeat.interval.as_secs(), 5);
+    assert_eq!(config.executor.command, ["/bin/sh", "worker.sh"]);
+    assert!(matches!(config.server.key, KeySource::Given(key) if key.expose() == "opk_test"));
+
+    let file = written(GOOD);
+    let flags = vec![("server.url", "http://127.0.0.1:1".into())];
+    let layers = Layers { file: Some(file.path().to_owned()), flags, ..Layers::default() };
+    assert_eq!(load(layers).unwrap().validate().unwrap().server.url, "http://127.0.0.1:1");
+}
+
+#[test]
+fn a_mistake_names_key_value_and_file() {
+    let table = [
+        (
+            "[heartbeat]\ninterval_seconds = \"often\"",
+            "heartbeat.interval_seconds = \"often\" (in agentd.toml): ",
+        ),
+        (
+            "[heartbeat]\ninterval_seconds = 0",
+            "heartbeat.interval_seconds = 0 (in agentd.toml): must be from 0.05 to 3600 seconds",
+        ),
+        (
+            "[heartbeat]\nintervall = 3",
+            "heartbeat.intervall = 3 (in agentd.toml): is not known here; known are interval_seconds, jitter, scout_seconds",
+        ),
+        ("[hartbeat]\njitter = 1", "hartbeat (in agentd.toml): is not known here"),
+        (
+            "[policy.tickets]\nfinish_as = \"todo\"",
+            "policy.tickets.finish_as = \"todo\" (in agentd.toml): must be in_review or done",
+        ),
+        (
+            "[policy.tickets]\npriorities = [\"high\", \"now\"]",
+            "policy.tickets.priorities = [\"high\",\"now\"] (in agentd.toml): must be of low, medium, high, urgent",
+        ),
+        (
+            "[policy.tickets]\nmax_concurrent = 0",
+            "policy.tickets.max_concurrent = 0 (in agentd.toml): must be from 1",
+        ),
+        ("[policy.tickets]\nmax_attempts = -1", "policy.tickets.max_attempts = -1 (in agentd.toml): "),
+        (
+            "[webhook]\nlisten = \"8787\"",
+            "webhook.listen = \"8787\" (in agentd.toml): must be an address and port",
+        ),
+        (
+            "[webhook]\nlisten = \"127.0.0.1:1\"\nsecret = \"whsec_short\"",
+            "webhook.secret = [secret] (in agentd.toml): a webhook secret that begins with whsec_",
+        ),
+        (
+            "[webhook]\npublic_url = \"http://a.example\"",
+            "webhook.public_url = \"http://a.example\" (in agentd.toml): needs",
+        ),
+        ("[git]\nbranch_prefix = \"a b/\"", "git.branch_prefix = \"a b/\" (in agentd.toml): must be letters"),
+        (
+            "[executor]\nenvironment = [\"OPENPOD_AGENTD_SERVER__KEY\"]",
+            "executor.environment = [\"OPENPOD_AGENTD_SERVER__KEY\"] (in agentd.toml): must be names",
+        ),
+        ("not toml", "configuration file (in agentd.toml): "),
+    ];
+    for (text, expected) in table {
+        let text = if text.contains("[executor]") {
+            GOOD.replace("[executor]", text)
+        } else {
+            format!("{GOOD}{text}")
+        };
+        let refused = read(&text, &[]).unwrap_err();
+        assert!(refused.contains(expected), "{text}\nsaid {refused}\nnot {expected}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_environment_says_so() {
+    let refused = read(GOOD, &[("OPENPOD_AGENTD_HEARTBEAT__JITTER", "2")]).unwrap_err();
+    assert!(refused.contains("heartbeat.jitter = 2 (in the environment): must be from 0 to 1"), "{refused}");
+    let refused = read(GOOD, &[("OPENPOD_AGENTD_SERVR__URL", "x")]).unwrap_err();
+    assert!(refused.contains("servr (in the environment): is not known here"), "{refused}");
+}
+
+#[test]
+fn all_that_is_missing_is_named_at_once() {
+    let refused = RawConfig::default().validate().unwrap_err();
+    let keys: Vec<&str> = refused.mistakes.iter().map(|mistake| mistake.key.as_str()).collect();
+    assert_eq!(keys, ["data_dir", "server.url", "executor.command"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let layers = Layers { file: Some("/nowhere/agentd.toml".into()), ..Layers::default() };
+    let refused = load(layers).err().unwrap().to_string();
+    assert!(refused.contains("/nowhere/agentd.toml"), "{refused}");
+}
+
+#[test]
+fn registering_asks_for_a_name_and_capabilities_only() {
+    let text = "data_dir = \"d\"\n[server]\nurl = \"https://openpod.work\"\n[agent]\nname = \"crab\"\ncapabilities = [\"rust\"]";
+    let file = written(text);
+    let loaded = load(Layers { file: Some(file.path().to_owned()), ..Layers::default() }).unwrap();
+    assert_eq!(loaded.validate_registration().unwrap().agent.name, "crab");
+
+    let mut raw = RawConfig::default();
+    raw.agent.name = Some("x".into());
+    let refused = raw.validate_registration().unwrap_err().to_string();
+    assert!(refused.contains("agent.name = \"x\": must have at least 2 characters"), "{refused}");
+    assert!(refused.contains("agent.capabilities = []: "), "{refused}");
+}
