@@ -15,6 +15,7 @@
 //! ```
 
 pub mod app;
+pub mod config;
 pub mod domain;
 pub mod endpoints;
 pub mod http;

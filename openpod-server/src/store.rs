@@ -105,3 +105,6 @@ impl Store {
         self.deliveries.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

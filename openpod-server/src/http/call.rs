@@ -61,6 +61,8 @@ pub struct PublicCall<E: Endpoint> {
     pub query: E::Query,
     /// The JSON body.
     pub body: E::Body,
+    /// What makes a repeated call have one effect.
+    pub once: Once,
 }
 
 impl<E: Endpoint> FromRequest<App> for Call<E> {
@@ -73,7 +75,7 @@ impl<E: Endpoint> FromRequest<App> for Call<E> {
         let if_match = if_match(&parts.headers)?;
         let (path, query) = path_and_query::<E>(&mut parts).await?;
         let bytes = read_body(body).await?;
-        let once = Once::of::<E>(&actor, &parts, &bytes)?;
+        let once = Once::of::<E>(format!("{}:{}", actor.kind(), actor.id()), &parts, &bytes)?;
         Ok(Self { actor, client, path, query, body: parse_body::<E>(&bytes)?, if_match, once })
     }
 }
@@ -86,7 +88,8 @@ impl<E: Endpoint> FromRequest<App> for PublicCall<E> {
         let client = extension::<ClientAddress>(&parts)?;
         let (path, query) = path_and_query::<E>(&mut parts).await?;
         let bytes = read_body(body).await?;
-        Ok(Self { client, path, query, body: parse_body::<E>(&bytes)? })
+        let once = Once::of::<E>(format!("anybody:{client}"), &parts, &bytes)?;
+        Ok(Self { client, path, query, body: parse_body::<E>(&bytes)?, once })
     }
 }
 

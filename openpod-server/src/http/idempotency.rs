@@ -21,7 +21,6 @@ use sha2::{Digest, Sha256};
 use super::{Answer, ApiError};
 use crate::app::App;
 use crate::domain::idempotency::Identity;
-use crate::domain::permission::Actor;
 use crate::store::{Tx, idempotency_keys};
 
 /// How long an answer is remembered.
@@ -33,14 +32,14 @@ pub struct Once(Option<Box<Identity>>);
 
 impl Once {
     /// Reads the header of a call.
-    pub(super) fn of<E: Endpoint>(actor: &Actor, parts: &Parts, body: &[u8]) -> Result<Self, ApiError> {
+    pub(super) fn of<E: Endpoint>(caller: String, parts: &Parts, body: &[u8]) -> Result<Self, ApiError> {
         let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
         let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len())).ok_or_else(|| {
             let sentence = "Idempotency-Key must have 1 to 255 characters of printable ASCII";
             ApiError::new(ErrorCode::InvalidRequest, sentence)
         })?;
         Ok(Self(Some(Box::new(Identity {
-            caller: format!("{}:{}", actor.kind(), actor.id()),
+            caller,
             key: key.to_owned(),
             operation: E::NAME.to_owned(),
             path: parts.uri.path().to_owned(),
@@ -61,6 +60,24 @@ impl Once {
                 }
                 let answer = script(tx).await?;
                 self.remember(tx, &answer).await?;
+                Ok(answer)
+            })
+        });
+        write.await
+    }
+
+    /// The same for a change whose answer shows a secret and so is not kept. A repeated call is judged again, and finds
+    /// its own effect in the way.
+    pub async fn write_secret<E, S>(self, app: &App, script: S) -> Result<Answer<E>, ApiError>
+    where
+        E: Endpoint,
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>> + Send + 'static,
+    {
+        let write = app.store().write(move |tx| {
+            Box::pin(async move {
+                self.recall::<E>(tx).await?;
+                let answer = script(tx).await?;
+                self.remember(tx, &Answer::<E>::replay(answer.status, None, Bytes::new())).await?;
                 Ok(answer)
             })
         });

@@ -90,11 +90,24 @@ pub async fn revoke(tx: &mut Tx<'_>, key_id: &str, now: Timestamp) -> Result<boo
     Ok(tx.execute(sql, params![key_id, now]).await? == 1)
 }
 
-/// The keys of an agent or owner, oldest first: public part, and what is known of it.
-pub async fn of_holder(tx: &mut Tx<'_>, holder: &Actor) -> Result<Vec<(String, KnownKey)>, StoreError> {
-    let sql = match holder {
-        Actor::Agent(_) => "SELECT * FROM api_keys WHERE agent_id = $1 ORDER BY created_at, key_id",
-        Actor::Owner(_) => "SELECT * FROM api_keys WHERE owner_id = $1 ORDER BY created_at, key_id",
-    };
-    tx.all(sql, params![holder.id()], |row| Ok((row.get("key_id")?, read(row)?))).await
+/// A key as a list shows it.
+#[derive(Debug, Clone)]
+pub struct ListedKey {
+    /// Its public part.
+    pub key_id: String,
+    /// The name of who holds it.
+    pub holder: String,
+    /// The key.
+    pub key: KnownKey,
+}
+
+/// All keys, oldest first.
+pub async fn all(tx: &mut Tx<'_>) -> Result<Vec<ListedKey>, StoreError> {
+    let sql = "SELECT k.*, coalesce(a.name, o.login) AS holder FROM api_keys k \
+               LEFT JOIN agents a ON a.id = k.agent_id LEFT JOIN owners o ON o.id = k.owner_id \
+               ORDER BY k.created_at, k.key_id";
+    tx.all(sql, params![], |row| {
+        Ok(ListedKey { key_id: row.get("key_id")?, holder: row.get("holder")?, key: read(row)? })
+    })
+    .await
 }

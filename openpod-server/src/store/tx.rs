@@ -37,6 +37,13 @@ impl<'c> Tx<'c> {
         T::from(new_id(&*self.sources.randomness, self.now))
     }
 
+    /// Bytes that nobody can guess.
+    pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.sources.randomness.fill(&mut bytes);
+        bytes
+    }
+
     /// Runs a statement and tells how many rows it touched.
     pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
         let Engine::Sqlite(connection) = &mut self.engine;

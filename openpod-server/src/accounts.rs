@@ -1,0 +1,119 @@
+//! People who own projects: making them, and giving them keys. The command line, the dashboard and the tests use it.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use openpod_sdk::Secret;
+use openpod_sdk::api::{OwnerId, Timestamp};
+
+use crate::app::App;
+use crate::domain::agent::name_key;
+use crate::domain::api_key::{KeyKind, MintedKey, mint};
+use crate::domain::permission::Actor;
+use crate::store::{StoreError, StoreErrorKind, keys, owners};
+
+/// Why an account was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The login is not a name.
+    #[error("a login must have 2 to 64 characters, none of them white space")]
+    BadLogin,
+    /// The password is too short or too long.
+    #[error("a password must have 12 to 256 characters")]
+    BadPassword,
+    /// Somebody has the login.
+    #[error("somebody has the login {0} already")]
+    LoginTaken(String),
+    /// The password could not be hashed.
+    #[error("the password could not be hashed")]
+    Hashing,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes an owner.
+pub async fn create_owner(
+    app: &App,
+    login: &str,
+    password: impl Into<Secret>,
+) -> Result<OwnerId, AccountError> {
+    let password = password.into();
+    if !(2..=64).contains(&login.chars().count()) || login.contains(char::is_whitespace) {
+        return Err(AccountError::BadLogin);
+    }
+    if !(12..=256).contains(&password.expose().chars().count()) {
+        return Err(AccountError::BadPassword);
+    }
+    let mut salt = [0; 16];
+    app.randomness().fill(&mut salt);
+    let hash = unhurried(move || hash(&password, &salt)).await?;
+    let (taken, login) = (AccountError::LoginTaken(login.to_owned()), login.to_owned());
+    let written = app.store().write(move |tx| {
+        Box::pin(async move {
+            let id: OwnerId = tx.new_id();
+            owners::insert(tx, &id, &login, &name_key(&login), &hash).await?;
+            Ok::<_, StoreError>(id)
+        })
+    });
+    match written.await {
+        Err(error) if error.kind() == StoreErrorKind::Duplicate => Err(taken),
+        written => Ok(written?),
+    }
+}
+
+/// Gives an owner a key. Its text is shown this once.
+pub async fn create_owner_token(
+    app: &App,
+    owner: &OwnerId,
+    expires_at: Option<Timestamp>,
+) -> Result<MintedKey, StoreError> {
+    let key = new_key(app, KeyKind::Owner);
+    let holder = Actor::Owner(owner.clone());
+    let write = app.store().write(move |tx| {
+        Box::pin(async move {
+            let now = tx.now();
+            keys::insert(tx, &key, &holder, expires_at, now).await?;
+            Ok(key)
+        })
+    });
+    write.await
+}
+
+/// The owner with this login and password. Whether the login or the password is wrong cannot be told, neither from the
+/// answer nor from the time that it takes.
+pub async fn sign_in(app: &App, login: &str, password: Secret) -> Result<Option<OwnerId>, AccountError> {
+    let key = name_key(login);
+    let found = app.store().read(move |tx| Box::pin(async move { owners::by_login(tx, &key).await })).await?;
+    let (owner, stored) = match found {
+        Some((owner, stored)) => (Some(owner), stored),
+        None => (None, unhurried(|| hash(&Secret::new("nobody has it"), &[0; 16])).await?),
+    };
+    let right = unhurried(move || Ok(opens(&password, &stored))).await?;
+    Ok(owner.filter(|_| right))
+}
+
+/// A fresh key of this kind, from the app's randomness.
+pub fn new_key(app: &App, kind: KeyKind) -> MintedKey {
+    let mut random = [0; 44];
+    app.randomness().fill(&mut random);
+    mint(kind, random)
+}
+
+/// Runs what is slow on purpose where it holds nobody up.
+async fn unhurried<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AccountError> + Send + 'static,
+) -> Result<T, AccountError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Hashing)?
+}
+
+/// Argon2id with its recommended costs, in PHC form.
+fn hash(password: &Secret, salt: &[u8]) -> Result<String, AccountError> {
+    let hash = Argon2::default().hash_password_with_salt(password.expose().as_bytes(), salt);
+    hash.map(|hash: PasswordHash| hash.to_string()).map_err(|_| AccountError::Hashing)
+}
+
+fn opens(password: &Secret, stored: &str) -> bool {
+    PasswordHash::new(stored)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok())
+}

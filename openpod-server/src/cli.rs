@@ -1,0 +1,96 @@
+//! The command line.
+
+mod forge;
+mod keys;
+mod owner;
+mod serve;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use openpod_sdk::clock::SystemClock;
+
+use crate::config::Config;
+use crate::ids::SystemRandomness;
+use crate::store::{Sources, Store};
+
+/// The OpenPod platform: projects, tickets, agents and their pay, on one embedded database.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// The configuration, a TOML file. Variables such as OPENPOD_SERVER_LISTEN__ADDRESS overrule it.
+    #[arg(long, global = true, value_name = "FILE", env = "OPENPOD_SERVER_CONFIG")]
+    config: Option<PathBuf>,
+    /// The database: sqlite: and a path.
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until a signal comes.
+    Serve(serve::Serve),
+    /// People who own projects.
+    #[command(subcommand)]
+    Owner(owner::Owner),
+    /// Keys of agents and tokens of owners.
+    #[command(subcommand)]
+    Key(keys::Key),
+    /// Repositories of the server's own forge.
+    #[command(subcommand)]
+    Forge(forge::ForgeCommand),
+}
+
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+impl Cli {
+    /// Does what the command says.
+    pub async fn run(self) -> Outcome {
+        let mut flags = Vec::new();
+        flags.extend(self.database.map(|url| ("database.url", url)));
+        if let Command::Serve(serve) = &self.command {
+            flags.extend(serve.flags());
+        }
+        let config = Config::load(self.config.as_deref(), &flags)?;
+        match self.command {
+            Command::Serve(serve) => serve.run(config).await,
+            Command::Owner(owner) => owner.run(config).await,
+            Command::Key(key) => key.run(config).await,
+            Command::Forge(forge) => forge.run(config).await,
+        }
+    }
+}
+
+/// The machine's own time and randomness.
+fn sources() -> Sources {
+    Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) }
+}
+
+async fn open(config: &Config) -> Result<Store, Box<dyn Error + Send + Sync>> {
+    Ok(Store::open(config.database.location.clone(), sources()).await?)
+}
+
+/// Prints what a command answers.
+#[expect(clippy::print_stdout, reason = "a command's answer goes where its caller reads it")]
+fn answer(text: impl std::fmt::Display) {
+    println!("{text}");
+}
+
+/// Prints why a command failed, with all causes.
+#[expect(clippy::print_stderr, reason = "the log may not have been set up when a command fails")]
+pub fn complain(error: &dyn Error) {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    eprintln!("openpod-server: {text}");
+}

@@ -1,0 +1,56 @@
+use std::io::Write;
+
+use super::*;
+
+fn load(toml: &str, flags: &[Override]) -> Result<Config, String> {
+    let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+    file.write_all(toml.as_bytes()).unwrap();
+    Config::load(Some(file.path()), flags)
+        .map_err(|error| error.to_string().replace(&file.path().display().to_string(), "FILE"))
+}
+
+#[test]
+fn nothing_needs_to_be_said() {
+    let config = load("", &[]).unwrap();
+    assert_eq!(config.listen.address.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.limits, CallLimits::default());
+    assert!(config.github.is_none() && config.forge.is_none());
+}
+
+#[test]
+fn a_flag_overrules_the_file() {
+    let config =
+        load("[listen]\naddress = \"127.0.0.1:1\"", &[("listen.address", "127.0.0.1:2".into())]).unwrap();
+    assert_eq!(config.listen.address.port(), 2);
+}
+
+#[test]
+fn a_mistake_names_the_key_the_value_and_the_file() {
+    for (toml, expected) in [
+        (
+            "[listen]\naddress = \"here\"",
+            "listen.address must be an address with a port, such as 127.0.0.1:8080, not \"here\"",
+        ),
+        ("[database]\nurl = \"mysql://x\"", "database.url must be sqlite: and a path"),
+        ("[limits]\nburst = 0", "limits.burst must be from 1 to 1000000, not \"0\""),
+        ("[limits]\nburst = \"many\"", "limits.burst"),
+        ("[webhooks]\nallow = [\"10.0.0.0/33\"]", "webhooks.allow must be a list of networks"),
+        ("[github]\napp_id = 5", "github.private_key_file must be given together with github.app_id"),
+        ("[github]\napi_url = \"ftp://x\"", "github.api_url must be an http or https address"),
+        ("[log]\nformat = \"xml\"", "log.format must be text or json, not \"xml\""),
+        ("[listen]\nadress = \"127.0.0.1:1\"", "adress"),
+        ("[lisen]\naddress = \"127.0.0.1:1\"", "lisen"),
+        ("[listen", "FILE"),
+    ] {
+        let error = load(toml, &[]).unwrap_err();
+        assert!(error.contains(expected), "{toml}: {error}");
+    }
+    let error = load("[listen]\naddress = \"here\"", &[]).unwrap_err();
+    assert!(error.ends_with("in FILE"), "{error}");
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let error = Config::load(Some(Path::new("nowhere.toml")), &[]).unwrap_err().to_string();
+    assert!(error.starts_with("the configuration file nowhere.toml cannot be read"), "{error}");
+}

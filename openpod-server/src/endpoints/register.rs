@@ -1,0 +1,44 @@
+//! POST /register
+
+use axum::extract::State;
+use openpod_sdk::api::register::{NewAgent, RegisterAgent, Registered};
+use openpod_sdk::api::{AgentId, ErrorCode};
+
+use crate::accounts;
+use crate::app::App;
+use crate::domain::agent::{distinct_slug, name, slug};
+use crate::domain::api_key::KeyKind;
+use crate::domain::permission::Actor;
+use crate::http::{Answer, ApiError, PublicCall};
+use crate::store::{Tx, agents, keys};
+
+/// Takes an agent in and gives it a key.
+pub async fn register(
+    State(app): State<App>,
+    call: PublicCall<RegisterAgent>,
+) -> Result<Answer<RegisterAgent>, ApiError> {
+    let PublicCall { body, once, .. } = call;
+    let key = accounts::new_key(&app, KeyKind::Agent);
+    let new = NewAgent { name: name(&body.name), ..body };
+    once.write_secret(&app, move |tx| {
+        Box::pin(async move {
+            let id: AgentId = tx.new_id();
+            let slug = slug_for(tx, &new.name, &id).await?;
+            agents::insert(tx, &id, &slug, &new).await?;
+            let now = tx.now();
+            keys::insert(tx, &key, &Actor::Agent(id.clone().into()), None, now).await?;
+            Ok(Answer::created(Registered { id, api_key: key.text, slug, name: new.name }))
+        })
+    })
+    .await
+}
+
+/// The slug of an agent whose name nobody has.
+async fn slug_for(tx: &mut Tx<'_>, name: &str, id: &AgentId) -> Result<String, ApiError> {
+    if let Some(slug) = agents::slug_of_name(tx, name).await? {
+        let sentence = "another agent has this name; choose one of your own";
+        return Err(ApiError::new(ErrorCode::NameTaken, sentence).detail("slug", slug));
+    }
+    let slug = slug(name);
+    Ok(if agents::has_slug(tx, &slug).await? { distinct_slug(&slug, id.as_str()) } else { slug })
+}

@@ -1,0 +1,179 @@
+//! A platform in memory: the real router, a clock that stands still until it is told to move, and people to act.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use openpod_sdk::Secret;
+use openpod_sdk::clock::ManualClock;
+use openpod_server::app::{App, Limits, Parts};
+use openpod_server::ids::SystemRandomness;
+use openpod_server::router::router;
+use openpod_server::store::{Location, Sources, Store};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// A platform in memory.
+pub struct World {
+    pub app: App,
+    pub clock: ManualClock,
+    router: Router,
+}
+
+/// What the platform answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub json: Value,
+}
+
+/// Somebody with a key.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub id: String,
+    pub key: Secret,
+}
+
+/// A project with a position for each role.
+#[derive(Debug, Clone)]
+pub struct Project {
+    pub id: String,
+    pub channel: String,
+    pub owner: Person,
+}
+
+pub const AGENT: &str = "/api/agent/v1";
+pub const OWNER: &str = "/api/owner/v1";
+
+impl World {
+    /// A platform with nobody in it, on 2026-03-12 at 10:30, and with limits that no story reaches by accident.
+    pub async fn new() -> World {
+        Self::with_limits(Limits::new(1_000_000, 1_000_000, 1_000_000)).await
+    }
+
+    pub async fn with_limits(limits: Limits) -> World {
+        let clock = ManualClock::new("2026-03-12T10:30:00Z".parse().unwrap());
+        let sources = Sources { clock: Arc::new(clock.clone()), randomness: Arc::new(SystemRandomness) };
+        let store = Store::open(Location::Memory, sources.clone()).await.unwrap();
+        let app = App::new(Parts { store, sources, limits, trusted_proxies: Vec::new() });
+        World { router: router(app.clone()), app, clock }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        Answer { status, headers, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
+    /// Calls an operation: `path` begins with [`AGENT`] or [`OWNER`].
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        who: Option<&Person>,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(who) = who {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", who.key.expose()));
+        }
+        let body = body.map_or_else(Body::empty, |json| Body::from(json.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str, who: &Person) -> Answer {
+        self.call(Method::GET, path, Some(who), None).await
+    }
+
+    pub async fn post(&self, path: &str, who: &Person, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(who), Some(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, who: &Person, body: Value) -> Answer {
+        self.call(Method::PATCH, path, Some(who), Some(body)).await
+    }
+
+    /// Registers an agent.
+    pub async fn register(&self, name: &str) -> Person {
+        let body = json!({"name": name, "capabilities": ["rust", "testing"]});
+        let answer = self.call(Method::POST, &format!("{AGENT}/register"), None, Some(body)).await;
+        let data = answer.expect(201);
+        Person { id: text(&data["id"]), key: Secret::new(text(&data["api_key"])) }
+    }
+
+    /// Creates a person who owns projects.
+    pub async fn owner(&self, login: &str) -> Person {
+        let owner = openpod_server::accounts::create_owner(self.app.store(), login, "correct horse battery")
+            .await
+            .unwrap();
+        let key = openpod_server::accounts::create_owner_token(self.app.store(), &owner, None).await.unwrap();
+        Person { id: owner.to_string(), key: key.text }
+    }
+
+    /// Has `owner` create a project.
+    pub async fn project(&self, owner: &Person) -> Project {
+        let body =
+            json!({"title": "Build it", "description": "A service that does it.", "budget_cents": 100_000});
+        let data = self.post(&format!("{OWNER}/projects"), owner, body).await.expect(201);
+        let (id, channel) = (text(&data["project"]["id"]), text(&data["channel"]["id"]));
+        Project { id, channel, owner: owner.clone() }
+    }
+
+    /// Registers an agent and makes it a member: it applies to a new position of this role and is accepted.
+    pub async fn member(&self, project: &Project, name: &str, role: &str) -> Person {
+        let agent = self.register(name).await;
+        let position =
+            json!({"project_id": project.id, "title": format!("{role} wanted"), "role_level": role});
+        let position = self.post(&format!("{OWNER}/positions"), &project.owner, position).await.expect(201);
+        let letter = json!({"position_id": position["id"], "cover_letter": "I can."});
+        let application = self.post(&format!("{AGENT}/apply"), &agent, letter).await.expect(201);
+        let decide = format!("{OWNER}/applications/{}/decide", text(&application["id"]));
+        self.post(&decide, &project.owner, json!({"decision": "accept"})).await.expect(200);
+        agent
+    }
+
+    /// Has the owner create a task.
+    pub async fn ticket(&self, project: &Project, assignee: Option<&Person>) -> String {
+        let body = json!({
+            "project_id": project.id,
+            "title": "Fix it",
+            "description": "It is broken in a way that takes thirty characters to say.",
+            "assignee_agent_key_id": assignee.map(|agent| &agent.id),
+        });
+        text(&self.post(&format!("{OWNER}/tickets"), &project.owner, body).await.expect(201)["id"])
+    }
+}
+
+impl Answer {
+    /// What the answer holds, after its status was found to be this.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{:#}", self.json);
+        if self.json.get("data").is_some() { self.json["data"].clone() } else { self.json }
+    }
+
+    /// Status and code of a refusal, whose form is checked: a sentence, a code and the request's id.
+    #[track_caller]
+    pub fn refusal(&self) -> (u16, &str) {
+        let word = |name: &str| self.json[name].as_str().unwrap_or_default();
+        assert!(
+            !word("error").is_empty() && !word("request_id").is_empty(),
+            "{:?} {:#}",
+            self.status,
+            self.json
+        );
+        assert_eq!(self.headers.get("x-request-id").unwrap(), word("request_id"));
+        (self.status.as_u16(), word("code"))
+    }
+}
+
+/// The text of a JSON string.
+#[track_caller]
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
