@@ -1,0 +1,84 @@
+//! Commits, and which of them lie between two points.
+
+use jiff::Timestamp;
+
+use super::program::{Git, GitError};
+use super::repository::{Bare, Oid};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub name: String,
+    pub email: String,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub oid: Oid,
+    pub tree: Oid,
+    pub parents: Vec<Oid>,
+    pub author: Person,
+    pub committer: Person,
+    pub message: String,
+}
+
+const FORMAT: &str = "--format=tformat:%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B";
+const FIELDS: usize = 10;
+
+impl Bare {
+    pub(crate) fn commit(&self, oid: &Oid) -> Result<Commit, GitError> {
+        let found = self.log(&["--no-walk", oid.as_str()])?;
+        found.into_iter().next().ok_or(GitError::Unexpected("log"))
+    }
+
+    /// The commits reachable from `head`, newest first; only those that touch `path`, if one is given.
+    pub(crate) fn commits(&self, head: &Oid, path: Option<&str>) -> Result<Vec<Commit>, GitError> {
+        match path {
+            Some(path) => self.log(&[head.as_str(), "--", path]),
+            None => self.log(&[head.as_str()]),
+        }
+    }
+
+    /// The commits that `head` has and `base` lacks, oldest first.
+    pub(crate) fn commits_between(&self, base: &Oid, head: &Oid) -> Result<Vec<Commit>, GitError> {
+        self.log(&["--reverse", "--topo-order", &format!("{base}..{head}")])
+    }
+
+    /// How many commits `head` has and `base` lacks.
+    pub(crate) fn count_between(&self, base: &Oid, head: &Oid) -> Result<u64, GitError> {
+        let text = self.text(["rev-list", "--count", &format!("{base}..{head}")])?;
+        text.trim().parse().map_err(|_| GitError::Unexpected("rev-list"))
+    }
+
+    /// Where two histories parted; `None` when they share nothing.
+    pub(crate) fn merge_base(&self, one: &Oid, other: &Oid) -> Result<Option<Oid>, GitError> {
+        let output = Git::output(self.command(["merge-base", one.as_str(), other.as_str()]), None)?;
+        Ok(Oid::parse(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default()))
+    }
+
+    fn log(&self, arguments: &[&str]) -> Result<Vec<Commit>, GitError> {
+        let mut command = self.command(["log", "-z", "--no-show-signature", "--no-color", FORMAT]);
+        command.env("GIT_LITERAL_PATHSPECS", "1").args(arguments);
+        let bytes = Git::stdout(command, None)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let fields: Vec<&str> = text.split('\0').collect();
+        let whole = fields.chunks_exact(FIELDS);
+        whole.map(|record| parse(record).ok_or(GitError::Unexpected("log"))).collect()
+    }
+}
+
+fn parse(record: &[&str]) -> Option<Commit> {
+    let &[oid, tree, parents, an, ae, at, cn, ce, ct, message] = record else { return None };
+    Some(Commit {
+        oid: Oid::parse(oid)?,
+        tree: Oid::parse(tree)?,
+        parents: parents.split_ascii_whitespace().map(Oid::parse).collect::<Option<_>>()?,
+        author: Person { name: an.into(), email: ae.into(), at: seconds(at)? },
+        committer: Person { name: cn.into(), email: ce.into(), at: seconds(ct)? },
+        message: message.trim_end_matches('\n').into(),
+    })
+}
+
+fn seconds(text: &str) -> Option<Timestamp> {
+    Timestamp::from_second(text.parse().ok()?).ok()
+}
