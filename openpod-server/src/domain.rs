@@ -2,8 +2,12 @@
 
 pub mod api_key;
 pub mod approval;
+pub mod checks;
+pub mod delivery;
 pub mod heartbeat;
 pub mod idempotency;
 pub mod ledger;
 pub mod permission;
+pub mod pull_request;
+pub mod repository;
 pub mod ticket;

@@ -20,6 +20,7 @@ mod sqlite;
 mod tx;
 mod value;
 
+pub mod deliveries;
 pub mod idempotency_keys;
 pub mod keys;
 pub mod ledger;
@@ -28,13 +29,14 @@ pub mod outbox;
 pub mod paging;
 pub mod standings;
 pub mod tickets;
+pub mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use openpod_sdk::clock::Clock;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::ids::Randomness;
 
@@ -65,18 +67,27 @@ pub struct Sources {
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Arc<sqlite::Engine>,
-    deliveries: Arc<Notify>,
+    signals: Arc<Signals>,
+}
+
+/// What a commit tells those who wait.
+#[derive(Debug, Default)]
+struct Signals {
+    /// Something was written into the outbox.
+    deliveries: Notify,
+    /// How many groups were committed.
+    commits: watch::Sender<u64>,
 }
 
 impl Store {
     /// Opens the database, or creates it, and brings it to this version's schema.
     pub async fn open(location: Location, sources: Sources) -> Result<Store, OpenError> {
-        let deliveries = Arc::new(Notify::new());
-        let wake = Arc::clone(&deliveries);
+        let signals = Arc::new(Signals::default());
+        let told = Arc::clone(&signals);
         let opened =
-            tokio::task::spawn_blocking(move || sqlite::Engine::open(&location, &sources, wake)).await;
+            tokio::task::spawn_blocking(move || sqlite::Engine::open(&location, &sources, told)).await;
         let engine = opened.map_err(|_| OpenError::Interrupted)??;
-        Ok(Store { engine: Arc::new(engine), deliveries })
+        Ok(Store { engine: Arc::new(engine), signals })
     }
 
     /// Runs a script on a snapshot. It cannot change anything.
@@ -102,7 +113,12 @@ impl Store {
     /// Completes after a commit that wrote into the outbox. One that happened since the last call counts, so look
     /// first and wait then.
     pub async fn new_deliveries(&self) {
-        self.deliveries.notified().await;
+        self.signals.deliveries.notified().await;
+    }
+
+    /// Ticks after every commit: whoever waits for a change looks, waits for the next tick and looks again.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.signals.commits.subscribe()
     }
 }
 

@@ -213,7 +213,9 @@ mod tests {
         };
         assert_eq!(at(PATIENCE), Fate::Disabled(Reason::Failing));
         let since = now().minus(PATIENCE - Duration::from_micros(1));
-        assert!(matches!(at(PATIENCE - Duration::from_micros(1)), Fate::Again { failing_since, .. } if failing_since == since));
+        assert!(
+            matches!(at(PATIENCE - Duration::from_micros(1)), Fate::Again { failing_since, .. } if failing_since == since)
+        );
     }
 
     proptest! {

@@ -20,8 +20,9 @@ impl Repository {
     /// Reads `<web>/<owner>/<name>`, also with `.git` or a slash at its end. Without `web`, on a platform that is
     /// connected to no GitHub, any host will do.
     pub fn parse(address: &str, web: Option<&Url>) -> Result<Repository, NotARepository> {
-        let refused =
-            || NotARepository(web.map_or("https://<host>", |web| web.as_str()).trim_end_matches('/').to_owned());
+        let refused = || {
+            NotARepository(web.map_or("https://<host>", |web| web.as_str()).trim_end_matches('/').to_owned())
+        };
         let url = Url::parse(address).map_err(|_| refused())?;
         let plain = url.username().is_empty() && url.password().is_none();
         let bare = url.query().is_none() && url.fragment().is_none();

@@ -27,6 +27,8 @@ pub async fn emit(
             let sql = "INSERT INTO deliveries (id, webhook_id, event, body, status, next_attempt_at, created_at) \
                        VALUES ($1, $2, $3, $4, 'pending', $5, $5)";
             tx.execute(sql, params![format!("msg_{id}"), webhook, event.kind(), *body, now]).await?;
+            let sql = "UPDATE webhooks SET due_at = $2 WHERE id = $1 AND (due_at IS NULL OR due_at > $2)";
+            tx.execute(sql, params![webhook, now]).await?;
             tx.wake_deliveries();
         }
     }

@@ -9,11 +9,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Notify;
 
 use super::error::OpenError;
 use super::script::{Job, deliver};
-use super::{Location, Sources, StoreError, Tx, migrations};
+use super::{Location, Signals, Sources, StoreError, Tx, migrations};
 
 const READERS: usize = 4;
 
@@ -26,8 +25,12 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Opens the file, migrates it and starts the threads. `wake` is told of commits that wrote into the outbox.
-    pub(super) fn open(location: &Location, sources: &Sources, wake: Arc<Notify>) -> Result<Self, OpenError> {
+    /// Opens the file, migrates it and starts the threads. `signals` are given after each commit.
+    pub(super) fn open(
+        location: &Location,
+        sources: &Sources,
+        signals: Arc<Signals>,
+    ) -> Result<Self, OpenError> {
         let place = connection::Place::of(location);
         let mut writer = place.connect()?;
         migrations::migrate(&mut writer)?;
@@ -45,7 +48,7 @@ impl Engine {
             start(format!("db-read-{n}"), Box::new(move || readers::run(connection, &queue, &times)))?;
         }
         let (writes, queue) = mpsc::channel();
-        start("db-write".to_owned(), Box::new(move || writer::run(writer, &queue, &times, &wake)))?;
+        start("db-write".to_owned(), Box::new(move || writer::run(writer, &queue, &times, &signals)))?;
         Ok(Self { reads: Some(reads), writes: Some(writes), threads })
     }
 

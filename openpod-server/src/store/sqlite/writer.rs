@@ -5,11 +5,10 @@
 use std::sync::mpsc;
 
 use rusqlite::Connection;
-use tokio::sync::Notify;
 
 use super::times::Times;
 use crate::store::script::Job;
-use crate::store::{StoreError, Tx};
+use crate::store::{Signals, StoreError, Tx};
 
 /// Bounds how long the first of a group waits for its answer.
 const LARGEST_GROUP: usize = 256;
@@ -19,7 +18,7 @@ pub(super) fn run(
     mut connection: Connection,
     queue: &mpsc::Receiver<Box<dyn Job>>,
     times: &Times,
-    wake: &Notify,
+    signals: &Signals,
 ) {
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
@@ -30,8 +29,11 @@ pub(super) fn run(
             let _ = connection.execute_batch("ROLLBACK");
         }
         times.end_write();
-        if let Ok(true) = committed {
-            wake.notify_one();
+        if let Ok(wakes) = committed {
+            if wakes {
+                signals.deliveries.notify_one();
+            }
+            signals.commits.send_modify(|commits| *commits += 1);
         }
         let outcome = committed.map(|_| ());
         for job in group {
