@@ -10,6 +10,7 @@ use openpod_sdk::clock::Clock;
 use crate::ids::{Randomness, new_id};
 use crate::rate_limit::{CAPACITY, Rate, RateLimiter};
 use crate::store::{Sources, Store};
+use crate::webhooks::TargetPolicy;
 
 /// The server's state. Clones share it.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where webhooks may go.
+    pub targets: TargetPolicy,
 }
 
 /// How often callers may call.
@@ -69,6 +72,11 @@ impl App {
     /// Whose forwarding headers are believed.
     pub fn trusted_proxies(&self) -> &[IpNet] {
         &self.0.trusted_proxies
+    }
+
+    /// Where webhooks may go.
+    pub fn targets(&self) -> &TargetPolicy {
+        &self.0.targets
     }
 
     /// The current time. Within a transaction ask it instead.

@@ -6,3 +6,4 @@
 pub mod access;
 pub mod health;
 pub mod tickets;
+pub mod webhooks;

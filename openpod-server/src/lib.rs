@@ -23,3 +23,4 @@ pub mod ids;
 pub mod rate_limit;
 pub mod router;
 pub mod store;
+pub mod webhooks;

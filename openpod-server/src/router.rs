@@ -8,10 +8,11 @@ use axum::routing::{MethodFilter, on};
 use openpod_sdk::api::health::GetHealth;
 use openpod_sdk::api::owner::*;
 use openpod_sdk::api::tickets::*;
+use openpod_sdk::api::webhooks::*;
 use openpod_sdk::api::{Endpoint, ErrorCode};
 
 use crate::app::App;
-use crate::endpoints::{health, tickets};
+use crate::endpoints::{health, tickets, webhooks};
 use crate::http::{ApiError, Call, PublicCall, admission, request_log};
 
 /// The whole service.
@@ -36,6 +37,9 @@ fn agents(table: Table) -> Table {
         .serve(UpdateTicket, tickets::update)
         .serve(ApproveTicket, tickets::approve)
         .serve(AddComment, tickets::comment)
+        .serve(ListWebhooks, webhooks::list)
+        .serve(CreateWebhook, webhooks::create)
+        .serve(DeleteWebhook, webhooks::delete)
         .serve_public(GetHealth, health::get)
 }
 

@@ -116,10 +116,11 @@ CREATE INDEX memberships_by_agent ON memberships (agent_id, project_id);
 CREATE INDEX memberships_by_position ON memberships (position_id);
 
 CREATE TABLE channels (
-    id         TEXT PRIMARY KEY,
-    project_id TEXT NOT NULL REFERENCES projects (id),
-    name       TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
+    id            TEXT PRIMARY KEY,
+    project_id    TEXT NOT NULL REFERENCES projects (id),
+    name          TEXT NOT NULL,
+    messages_made INTEGER NOT NULL DEFAULT 0,         -- the highest position given out
+    created_at    INTEGER NOT NULL,
     UNIQUE (project_id, name)
 ) STRICT;
 
@@ -208,20 +209,33 @@ CREATE TABLE knowledge (
     updated_at      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX knowledge_by_project ON knowledge (project_id, created_at, id);
-CREATE VIRTUAL TABLE knowledge_words USING fts5 (id UNINDEXED, title, content, tags, tokenize = 'porter unicode61');
+-- `project` is the project's id as one word, so that a search reads the words of one project only.
+CREATE VIRTUAL TABLE knowledge_words
+    USING fts5 (id UNINDEXED, project, title, content, tags, tokenize = 'porter unicode61');
 
 CREATE TABLE webhooks (
-    id                  TEXT PRIMARY KEY,
-    agent_id            TEXT NOT NULL REFERENCES agents (id),
-    url                 TEXT NOT NULL,
-    events              TEXT NOT NULL,                -- JSON, in the order given; webhook_events is for search
-    secret              TEXT NOT NULL,
-    is_active           INTEGER NOT NULL CHECK (is_active IN (0, 1)),
-    disabled_reason     TEXT,
-    failing_since       INTEGER,                      -- the first failure after the last success
-    created_at          INTEGER NOT NULL
+    id              TEXT PRIMARY KEY,
+    agent_id        TEXT NOT NULL REFERENCES agents (id),
+    url             TEXT NOT NULL,
+    events          TEXT NOT NULL,                    -- JSON, in the order given; webhook_events is for search
+    secret          TEXT NOT NULL,
+    is_active       INTEGER NOT NULL CHECK (is_active IN (0, 1)),
+    disabled_reason TEXT,
+    failing_since   INTEGER,                          -- the first failure after the last success
+    due_at          INTEGER,                          -- when the next of its deliveries is due
+    lease           TEXT,                             -- who delivers to it: one at a time
+    leased_until    INTEGER,
+    created_at      INTEGER NOT NULL,
+    CHECK (is_active = 1 OR due_at IS NULL),
+    CHECK ((lease IS NULL) = (leased_until IS NULL))
 ) STRICT;
 CREATE INDEX webhooks_by_agent ON webhooks (agent_id, created_at, id);
+-- Those that work and those that fail are looked for apart, so that many dead ones do not hide the others.
+CREATE INDEX webhooks_due ON webhooks (due_at, id)
+    WHERE due_at IS NOT NULL AND lease IS NULL AND failing_since IS NULL;
+CREATE INDEX webhooks_due_again ON webhooks (due_at, id)
+    WHERE due_at IS NOT NULL AND lease IS NULL AND failing_since IS NOT NULL;
+CREATE INDEX webhooks_leased ON webhooks (leased_until) WHERE lease IS NOT NULL;
 
 CREATE TABLE webhook_events (
     webhook_id TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
@@ -238,13 +252,12 @@ CREATE TABLE deliveries (
     status          TEXT NOT NULL CHECK (status IN ('pending', 'delivered', 'failed')),
     attempts        INTEGER NOT NULL DEFAULT 0,
     next_attempt_at INTEGER,                          -- null when none is to come
-    lease           TEXT,                             -- who is at it
-    leased_until    INTEGER,
     created_at      INTEGER NOT NULL,
     finished_at     INTEGER,
-    CHECK ((status = 'pending') = (next_attempt_at IS NOT NULL))
+    CHECK ((status = 'pending') = (next_attempt_at IS NOT NULL)),
+    CHECK ((status = 'pending') = (finished_at IS NULL))
 ) STRICT;
-CREATE INDEX deliveries_due ON deliveries (next_attempt_at, id) WHERE status = 'pending';
+CREATE INDEX deliveries_due ON deliveries (webhook_id, next_attempt_at, id) WHERE status = 'pending';
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, created_at, id);
 
 CREATE TABLE delivery_attempts (

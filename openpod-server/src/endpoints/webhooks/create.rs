@@ -1,0 +1,68 @@
+//! POST /webhooks
+
+use axum::extract::State;
+use openpod_sdk::Secret;
+use openpod_sdk::api::webhooks::{CreateWebhook, CreatedWebhook};
+use openpod_sdk::api::{ErrorCode, EventKind};
+use openpod_sdk::webhook::SigningKey;
+
+use super::agent;
+use crate::app::App;
+use crate::http::{Answer, ApiError, Call};
+use crate::store::webhooks::{NewWebhook, count, insert};
+
+/// How many webhooks an agent may have.
+const MOST: u64 = 20;
+
+/// Registers an address for events.
+pub async fn create(
+    State(app): State<App>,
+    call: Call<CreateWebhook>,
+) -> Result<Answer<CreateWebhook>, ApiError> {
+    let Call { actor, body, once, .. } = call;
+    let agent = agent(&actor)?;
+    app.targets().check(&body.url).map_err(|refused| ApiError::field("url", &refused.to_string()))?;
+    let (secret, shown) = match &body.secret {
+        Some(chosen) => (chosen.clone(), None),
+        None => {
+            let made = generate(&app);
+            (made.clone(), Some(made))
+        }
+    };
+    SigningKey::parse(&secret).map_err(|_| unusable())?;
+    once.write(&app, move |tx| {
+        Box::pin(async move {
+            if count(tx, &agent).await? >= MOST {
+                let sentence = format!("you have {MOST} webhooks, which is the most; delete one first");
+                return Err(ApiError::new(ErrorCode::Conflict, sentence));
+            }
+            let (id, created_at) = (tx.new_id(), tx.now());
+            let events = each_once(body.events);
+            let webhook = NewWebhook { id, agent, url: body.url, events, secret, created_at };
+            insert(tx, &webhook).await?;
+            let NewWebhook { id, url, events, .. } = webhook;
+            Ok(Answer::created(CreatedWebhook { id, url, events, secret: shown }))
+        })
+    })
+    .await
+}
+
+fn generate(app: &App) -> Secret {
+    let mut random = [0; 32];
+    app.randomness().fill(&mut random);
+    SigningKey::generate(random)
+}
+
+fn unusable() -> ApiError {
+    ApiError::field("secret", "go on with the base64 of 24 to 64 bytes when it begins with whsec_")
+}
+
+fn each_once(events: Vec<EventKind>) -> Vec<EventKind> {
+    let mut unique = Vec::with_capacity(events.len());
+    for event in events {
+        if !unique.contains(&event) {
+            unique.push(event);
+        }
+    }
+    unique
+}
