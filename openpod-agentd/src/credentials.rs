@@ -1,12 +1,23 @@
-//! How a token reaches git: over a socket of the job, asked for by a helper, for one repository only.
+//! How a token reaches git: over a socket, asked for by a helper, for one repository only.
+//!
+//! ```text
+//!   git ──starts──▶ helper ──socket, 0600──▶ CredentialServer ──▶ TokenSource ──▶ GET /github/token
+//! ```
+//!
+//! So the token is in no argument, address, file or environment. It goes from memory to memory.
 
-use std::path::Path;
-use std::process::ExitCode;
+mod helper;
+mod question;
+mod server;
 
 use futures_util::future::BoxFuture;
 use openpod_sdk::Secret;
 use openpod_sdk::api::Timestamp;
 use url::Url;
+
+pub use helper::helper_main;
+pub(crate) use helper::snippet;
+pub use server::CredentialServer;
 
 /// Where a job's repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,10 +75,4 @@ impl TokenError {
     pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
         &*self.0
     }
-}
-
-/// What `git-credential <socket> get|store|erase` does: passes git's question to the daemon, and its answer back.
-pub fn helper_main(socket: &Path, operation: &str) -> ExitCode {
-    let _ = (socket, operation);
-    todo!()
 }

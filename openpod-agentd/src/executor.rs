@@ -1,4 +1,22 @@
 //! Any command as a worker: its own process group, an environment of few words, limits, and one log.
+//!
+//! What a worker may rely on:
+//!
+//! | | |
+//! |---|---|
+//! | current directory, `OPENPOD_WORKSPACE` | the repository, on its branch |
+//! | standard input, `OPENPOD_TICKET_FILE` | the assignment as JSON |
+//! | `OPENPOD_SUMMARY_FILE` | where it may say what it did, for people |
+//! | `OPENPOD_RUN_DIR`, `OPENPOD_ATTEMPT` | a directory of this run; 1, 2, … |
+//! | `HOME`, `TMPDIR` | private, empty, of this run |
+//! | `PATH`, `LANG`, `LC_ALL`, `LC_CTYPE`, `TZ`, `USER`, `LOGNAME` | the daemon's |
+//!
+//! It finds no token and no key. When it ends, or must, everything in its process group ends with it.
+
+mod environment;
+mod files;
+mod log;
+mod supervise;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +27,11 @@ use openpod_sdk::Secret;
 use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::Clock;
 use tokio_util::sync::CancellationToken;
+
+use self::files::RunFiles;
+use self::log::Log;
+use self::supervise::Worker;
+use crate::redaction::Redactor;
 
 /// One run of a worker.
 #[derive(Debug, Clone)]
@@ -91,6 +114,9 @@ pub enum ExecutorError {
     /// A file or directory of the run.
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    /// The worker's process can no longer be followed; it was killed.
+    #[error("the worker was lost from sight and killed: {0}")]
+    Lost(#[from] std::io::Error),
 }
 
 /// Runs the worker to its end. Dropping the future kills its process group.
@@ -99,6 +125,16 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     cancel: CancellationToken,
 ) -> Result<RunOutcome, ExecutorError> {
-    let _ = (spec, clock, cancel);
-    todo!()
+    let files = RunFiles::create(&spec.run_dir, &spec.ticket_json)?;
+    let mut log = Log::create(&files.log(), spec.limits.output_bytes, Redactor::new(spec.secrets.clone()))?;
+    let started_at = clock.now();
+    let worker = Worker::start(&spec, &files)?;
+    let end = worker.to_its_end(&mut log, &spec.limits, &cancel).await?;
+    Ok(RunOutcome {
+        end,
+        summary: files.summary(&Redactor::new(spec.secrets)),
+        output_tail: log.finish()?,
+        started_at,
+        ended_at: clock.now(),
+    })
 }

@@ -40,6 +40,17 @@ impl GitError {
         Self(Box::new(Inner { kind, command, status, stderr }))
     }
 
+    pub(super) fn with_stderr(mut self, stderr: String) -> Self {
+        self.0.stderr = stderr;
+        self
+    }
+
+    /// The same failure, of which more is known.
+    pub(crate) fn of_kind(mut self, kind: GitErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// What the failure means.
     pub fn kind(&self) -> &GitErrorKind {
         &self.0.kind

@@ -1,0 +1,161 @@
+//! A worker's process, from its start until nothing of it is left.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::environment::environment;
+use super::files::{RunFiles, at};
+use super::log::Log;
+use super::{ExecutorError, RunEnd, RunLimits, RunSpec};
+use crate::process::{Group, find_program};
+
+/// For output that is still on its way after the kill.
+const AFTER_THE_KILL: Duration = Duration::from_secs(1);
+
+pub(super) struct Worker {
+    group: Group,
+    /// Standard output and standard error, in the order they were written.
+    output: Output,
+}
+
+/// Why the daemon stopped following.
+enum Stop {
+    /// The leader ended by itself.
+    Natural,
+    /// The daemon ends it.
+    Because(RunEnd),
+}
+
+impl Worker {
+    pub(super) fn start(spec: &RunSpec, files: &RunFiles) -> Result<Self, ExecutorError> {
+        let (program, arguments) = spec.command.split_first().ok_or(ExecutorError::EmptyCommand)?;
+        let environment = environment(spec, files, |name| std::env::var_os(name));
+        let path = environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
+        let file = resolve(program, find_program(program, &path))?;
+        std::fs::read_dir(&spec.workspace).map_err(at(&spec.workspace))?;
+        let cannot = |source| ExecutorError::Spawn { program: program.clone(), source };
+        let (reader, writer) = io::pipe().map_err(cannot)?;
+        let second = writer.try_clone().map_err(cannot)?;
+        let mut command = Command::new(file);
+        command.args(arguments).current_dir(&spec.workspace).env_clear().envs(environment);
+        command.stdin(files.standard_input()?).stdout(writer).stderr(second);
+        let group = Group::spawn(&mut command).map_err(cannot)?;
+        let pipe = Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(cannot)?;
+        Ok(Self { group, output: Output { pipe, buffer: vec![0; 32 << 10], open: true } })
+    }
+
+    pub(super) async fn to_its_end(
+        mut self,
+        log: &mut Log,
+        limits: &RunLimits,
+        cancel: &CancellationToken,
+    ) -> Result<RunEnd, ExecutorError> {
+        let stop = self.follow(log, limits, cancel).await?;
+        let status = self.clear_away(log, limits.grace).await?;
+        Ok(match stop {
+            Stop::Because(end) => end,
+            Stop::Natural => ended(status),
+        })
+    }
+
+    async fn follow(
+        &mut self,
+        log: &mut Log,
+        limits: &RunLimits,
+        cancel: &CancellationToken,
+    ) -> Result<Stop, ExecutorError> {
+        let wall = sleep(limits.wall);
+        let leader = self.group.leader_ended();
+        tokio::pin!(wall, leader);
+        let mut heard = Instant::now();
+        loop {
+            let silent = sleep_until(limits.idle.map_or_else(far_away, |idle| heard + idle));
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Ok(Stop::Because(RunEnd::Cancelled)),
+                () = &mut wall => return Ok(Stop::Because(RunEnd::TimedOut)),
+                ended = &mut leader => return Ok(ended.map(|()| Stop::Natural)?),
+                chunk = self.output.read(), if self.output.open => {
+                    heard = Instant::now();
+                    if !log.take(chunk)? {
+                        return Ok(Stop::Because(RunEnd::OutputLimit));
+                    }
+                }
+                () = silent => return Ok(Stop::Because(RunEnd::Idle)),
+            }
+        }
+    }
+
+    /// Asks the whole group to end, waits for its output to close, and kills what is left.
+    async fn clear_away(&mut self, log: &mut Log, grace: Duration) -> Result<ExitStatus, ExecutorError> {
+        self.group.terminate();
+        let both = async { tokio::join!(self.group.leader_ended(), self.output.to_the_end(log)) };
+        let in_time = timeout(grace, both).await;
+        self.group.kill();
+        match in_time {
+            Ok((ended, drained)) => {
+                ended?;
+                drained?;
+            }
+            // Somebody who left the group may hold the pipe for ever.
+            Err(_) => timeout(AFTER_THE_KILL, self.output.to_the_end(log)).await.unwrap_or(Ok(()))?,
+        }
+        Ok(self.group.wait().await?)
+    }
+}
+
+struct Output {
+    pipe: Receiver,
+    buffer: Vec<u8>,
+    open: bool,
+}
+
+impl Output {
+    /// The next chunk; empty once at the end.
+    async fn read(&mut self) -> &[u8] {
+        let read = self.pipe.read(&mut self.buffer).await.unwrap_or(0);
+        self.open = read > 0;
+        &self.buffer[..read]
+    }
+
+    async fn to_the_end(&mut self, log: &mut Log) -> Result<(), ExecutorError> {
+        while self.open {
+            log.take(self.read().await)?;
+        }
+        Ok(())
+    }
+}
+
+fn resolve(program: &str, found: Option<PathBuf>) -> Result<PathBuf, ExecutorError> {
+    match found {
+        Some(file) => std::path::absolute(&file).map_err(at(&file)),
+        None if program.contains('/') && Path::new(program).exists() => Err(ExecutorError::Spawn {
+            program: program.to_owned(),
+            source: io::Error::new(io::ErrorKind::PermissionDenied, "it is not an executable file"),
+        }),
+        None => Err(ExecutorError::NotFound { program: program.to_owned() }),
+    }
+}
+
+fn ended(status: ExitStatus) -> RunEnd {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => RunEnd::Exited(code),
+        (None, Some(signal)) => RunEnd::Signalled(signal),
+        (None, None) => RunEnd::Exited(-1),
+    }
+}
+
+/// About thirty years: no limit.
+fn far_away() -> Instant {
+    Instant::now() + Duration::from_secs(1 << 30)
+}

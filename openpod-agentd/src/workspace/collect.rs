@@ -1,0 +1,178 @@
+//! From what the worker left to a commit that is ready to be pushed.
+//!
+//! The commit is the daemon's own: one for each round, with the worker's tree and nothing else of its repository. It
+//! is made in a staging repository, checked there, and fetched with fsck into the outbound one.
+
+use openpod_sdk::api::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::error::WorkspaceError;
+use super::layout::COLLECTED;
+use super::limits::{Changed, check_link};
+use super::prepare::Refs;
+use super::snapshot::Staging;
+use super::{Change, Collected, CommitMessage, JobKey, Workspaces};
+use crate::git::{GitCommand, Sha};
+
+impl Workspaces {
+    /// Takes what the worker left into the outbound repository, and checks it.
+    ///
+    /// The same tree with the same message gives the same commit again. What was collected and never pushed is
+    /// replaced by what is collected now.
+    pub async fn collect(&self, job: &JobKey, message: &CommitMessage) -> Result<Collected, WorkspaceError> {
+        let refs = self.refs(job).await?;
+        let staging = self.stage(job, &refs.base).await?;
+        let tree = self.snapshot(&staging, &refs.published).await?;
+        if tree == self.tree_of(&staging, &refs.published).await? {
+            return Ok(Collected::Nothing);
+        }
+        let changed = self.changed(&staging, &refs.base, &tree).await?;
+        if changed.is_empty() {
+            return Err(WorkspaceError::refused(
+                "nothing is left of the change: the tree is that of the base again",
+            ));
+        }
+        self.check(&staging, &changed).await?;
+        let head = self.commit(&staging, &tree, &refs.published, message).await?;
+        self.take_over(job, &staging, &head).await?;
+        self.describe(job, &refs, head, changed).await.map(Collected::Change)
+    }
+
+    /// Whether the workspace differs from what was published.
+    pub(super) async fn has_unpublished(&self, job: &JobKey) -> Result<bool, WorkspaceError> {
+        let refs = self.refs(job).await?;
+        if refs.collected.is_some_and(|collected| collected != refs.published) {
+            return Ok(true);
+        }
+        let staging = self.stage(job, &refs.base).await?;
+        let tree = match self.snapshot(&staging, &refs.published).await {
+            // Whatever it is, it was not published.
+            Err(WorkspaceError::Refused { .. }) => return Ok(true),
+            other => other?,
+        };
+        Ok(tree != self.tree_of(&staging, &refs.published).await?)
+    }
+
+    async fn tree_of(&self, staging: &Staging, commit: &Sha) -> Result<Sha, WorkspaceError> {
+        let name = format!("{commit}^{{tree}}");
+        self.sha(self.git.within(&staging.git_dir, ["rev-parse", "--verify", &name])).await
+    }
+
+    async fn sha(&self, command: GitCommand) -> Result<Sha, WorkspaceError> {
+        let text = command.line().await?;
+        text.parse()
+            .map_err(|_| WorkspaceError::refused(format!("git answered with no object but with {text:?}")))
+    }
+
+    /// What differs between the base and the tree.
+    async fn changed(
+        &self,
+        staging: &Staging,
+        base: &Sha,
+        tree: &Sha,
+    ) -> Result<Vec<Changed>, WorkspaceError> {
+        let args =
+            ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", base.as_str(), tree.as_str()];
+        let output = self.git.within(&staging.git_dir, args).output().await?;
+        let text = String::from_utf8_lossy(&output);
+        let mut fields = text.split('\0');
+        let mut changed = Vec::new();
+        while let (Some(about), Some(path)) = (fields.next().filter(|about| !about.is_empty()), fields.next())
+        {
+            // :100644 100755 <old> <new> M
+            let words: Vec<&str> = about.split(' ').collect();
+            if let [_, mode, _, sha, _] = words[..] {
+                changed.push(Changed { mode: mode.to_owned(), sha: sha.to_owned(), path: path.to_owned() });
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn check(&self, staging: &Staging, changed: &[Changed]) -> Result<(), WorkspaceError> {
+        self.limits.check_paths(changed)?;
+        let there: Vec<&Changed> = changed.iter().filter(|file| file.mode != "000000").collect();
+        let names: String = there.iter().map(|file| format!("{}\n", file.sha)).collect();
+        let args = ["cat-file", "--batch-check=%(objectsize)"];
+        let sizes = self.git.within(&staging.git_dir, args).input(names).line().await?;
+        let mut total = 0u64;
+        for (file, size) in there.iter().zip(sizes.lines()) {
+            let size = size.parse().unwrap_or(u64::MAX);
+            self.limits.check_file(&file.path, size)?;
+            total = total.saturating_add(size);
+        }
+        self.limits.check_total(total)?;
+        for link in there.iter().filter(|file| file.mode == "120000") {
+            let target = self.git.within(&staging.git_dir, ["cat-file", "blob", &link.sha]).output().await?;
+            check_link(&link.path, &String::from_utf8_lossy(&target))?;
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        staging: &Staging,
+        tree: &Sha,
+        parent: &Sha,
+        message: &CommitMessage,
+    ) -> Result<Sha, WorkspaceError> {
+        let CommitMessage { subject, body, author_name, author_email, time } = message;
+        let text = if body.is_empty() { format!("{subject}\n") } else { format!("{subject}\n\n{body}\n") };
+        let args = ["commit-tree", tree.as_str(), "-p", parent.as_str(), "-F", "-"];
+        let mut command = self.git.within(&staging.git_dir, args).input(text);
+        for role in ["AUTHOR", "COMMITTER"] {
+            command = command.env(&format!("GIT_{role}_NAME"), author_name);
+            command = command.env(&format!("GIT_{role}_EMAIL"), author_email);
+            command = command.env(&format!("GIT_{role}_DATE"), date(*time));
+        }
+        self.sha(command).await
+    }
+
+    /// Fetches the commit with everything new in it, through fsck.
+    async fn take_over(&self, job: &JobKey, staging: &Staging, head: &Sha) -> Result<(), WorkspaceError> {
+        let ready = "refs/openpod/ready";
+        self.git.within(&staging.git_dir, ["update-ref", ready, head.as_str()]).output().await?;
+        let source = format!("file://{}", staging.git_dir.display());
+        let refspec = format!("+{ready}:{COLLECTED}");
+        let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", &source, &refspec];
+        let fetched = self.git.within(&self.layout.outbound(job), args).allow_files().output().await;
+        fetched.map(|_| ()).map_err(|error| {
+            // Such as a .gitmodules whose address would run a program elsewhere.
+            let fsck = error
+                .stderr()
+                .lines()
+                .find(|line| line.contains("fsck error") || line.contains("error: object"));
+            fsck.map(|line| WorkspaceError::refused(line.to_owned())).unwrap_or(error.into())
+        })
+    }
+
+    async fn describe(
+        &self,
+        job: &JobKey,
+        refs: &Refs,
+        head: Sha,
+        changed: Vec<Changed>,
+    ) -> Result<Change, WorkspaceError> {
+        let here = |args: &[&str]| self.git.within(&self.layout.outbound(job), args);
+        let (base, tip) = (refs.base.as_str(), head.as_str());
+        let descends = here(&["merge-base", "--is-ancestor", base, tip]).output().await;
+        if descends.is_err_and(|error| error.status() == Some(1)) {
+            return Err(WorkspaceError::refused("the branch no longer descends from its base"));
+        }
+        let commits = here(&["rev-list", "--count", &format!("{base}..{tip}")]).line().await?;
+        let mut patch = Sha256::new();
+        let diff = here(&["diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, tip]);
+        diff.feed(|chunk| patch.update(chunk)).await?;
+        Ok(Change {
+            base: refs.base.clone(),
+            commits: commits.parse().unwrap_or(u32::MAX),
+            files: u32::try_from(changed.len()).unwrap_or(u32::MAX),
+            patch_sha256: patch.finalize().into(),
+            changed_paths: changed.into_iter().map(|file| file.path).collect(),
+            head,
+        })
+    }
+}
+
+fn date(time: Timestamp) -> String {
+    format!("@{} +0000", time.as_seconds())
+}
