@@ -55,6 +55,9 @@ pub struct Job {
     pub title: String,
     /// The branch of all its rounds.
     pub branch: String,
+    /// The branch that the pull request goes to, once it is known.
+    #[serde(default)]
+    pub base_branch: Option<String>,
     /// Where it stands.
     pub state: State,
     /// 1 for the first time, one more for each revision.
@@ -117,6 +120,7 @@ impl Job {
             project: candidate.project,
             number: candidate.number,
             title: candidate.title,
+            base_branch: None,
             state: State::Wanted { untouched: candidate.untouched },
             round: 1,
             attempts: 0,

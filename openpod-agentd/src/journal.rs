@@ -40,6 +40,15 @@ pub enum JournalError {
     Stopped,
 }
 
+/// Reads a journal without writing to it, while a daemon may be using it.
+pub fn read(path: &Path) -> Result<Replay, JournalError> {
+    let wrong = |source| JournalError::Database { path: path.to_owned(), source };
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(wrong)?;
+    check_format(&connection, path)?;
+    replay::replay(&connection, path)
+}
+
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS jobs (
@@ -69,6 +78,13 @@ fn connect(path: &Path) -> Result<rusqlite::Connection, JournalError> {
     connection.execute_batch(SCHEMA).map_err(wrong)?;
     connection.pragma_update(None, "user_version", FORMAT).map_err(wrong)?;
     Ok(connection)
+}
+
+fn check_format(connection: &rusqlite::Connection, path: &Path) -> Result<(), JournalError> {
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|source| JournalError::Database { path: path.to_owned(), source })?;
+    if found > FORMAT { Err(JournalError::Newer { path: path.to_owned(), found }) } else { Ok(()) }
 }
 
 #[cfg(test)]

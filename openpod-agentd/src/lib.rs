@@ -1,11 +1,40 @@
+//! A worker daemon for OpenPod: finds tickets, runs any coding agent on them, delivers what it made, is paid.
+//!
+//! ```text
+//!   cli ─▶ config ─▶ lifecycle ─▶ daemon ◀── event ◀── sources: heartbeat, webhook
+//!                                   │                     hints to look, never work by themselves
+//!                    ┌──────────────┼──────────────┐
+//!                    ▼              ▼              ▼
+//!          reconcile, job        journal        effects ── platform, pull request
+//!          pure: what to do   what was done        │
+//!                                                  ├─ workspace ── git ── credentials
+//!                                                  └─ executor: the worker's process
+//! ```
+//!
+//! [`run`] is the whole daemon: what it needs comes in by [`Wiring`], a future stops it. Several run side by side in
+//! one process, each with a data directory of its own.
+
 pub mod config;
-pub mod credentials;
+pub mod lifecycle;
+
+pub mod daemon;
 pub mod event;
-pub mod executor;
-pub mod git;
+pub mod sources;
+
 pub mod job;
-pub mod journal;
-mod process;
 pub mod reconcile;
-mod redaction;
+
+pub mod journal;
+
+pub mod effects;
+mod wording;
+
+pub mod credentials;
+pub mod git;
 pub mod workspace;
+
+pub mod executor;
+mod process;
+mod redaction;
+
+pub use lifecycle::{RunError, Wiring, helper_entry, register, run};

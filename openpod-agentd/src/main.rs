@@ -1,1 +1,11 @@
-fn main() {}
+//! Arguments → configuration → run.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().execute()
+}

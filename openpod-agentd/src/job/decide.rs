@@ -55,7 +55,8 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: Rules) -> Option
             job.version = version.or(job.version);
             State::Claimed
         }
-        (State::Claimed, Input::Prepared { pushed }) => {
+        (State::Claimed, Input::Prepared { pushed, base_branch }) => {
+            job.base_branch = Some(base_branch);
             job.pushed = pushed.or(job.pushed);
             State::Prepared
         }

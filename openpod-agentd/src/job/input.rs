@@ -18,6 +18,8 @@ pub enum Input {
     Prepared {
         /// The commit that the branch on the forge points to, if it is there.
         pushed: Option<String>,
+        /// The branch that the pull request goes to.
+        base_branch: String,
     },
     /// What the worker must know is written down.
     Briefed,

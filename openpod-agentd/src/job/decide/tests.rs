@@ -74,7 +74,7 @@ fn states() -> Vec<State> {
 fn outcomes() -> Vec<Input> {
     vec![
         Input::Claimed { version: Some(4) },
-        Input::Prepared { pushed: None },
+        prepared(),
         Input::Briefed,
         Input::RunEnded(RunEnding::Well { summary: None }),
         Input::RunEnded(RunEnding::Badly { reason: "exit 1".into() }),
@@ -199,7 +199,7 @@ fn after(mut job: Job, news: impl IntoIterator<Item = Input>) -> Step {
 fn way_to_delivered(head: &str) -> Vec<Input> {
     vec![
         Input::Claimed { version: Some(4) },
-        Input::Prepared { pushed: None },
+        prepared(),
         Input::Briefed,
         Input::RunEnded(RunEnding::Well { summary: Some("did it".into()) }),
         Input::Collected(Some(change(head))),
@@ -209,6 +209,10 @@ fn way_to_delivered(head: &str) -> Vec<Input> {
         Input::Delivered { version: Some(6) },
         Input::Said,
     ]
+}
+
+fn prepared() -> Input {
+    Input::Prepared { pushed: None, base_branch: "main".into() }
 }
 
 fn fresh() -> Job {
@@ -241,10 +245,7 @@ fn a_revision_that_makes_no_new_commit_is_a_failure_of_the_worker() {
 #[test]
 fn a_worker_that_keeps_failing_ends_with_an_apology_and_a_released_ticket() {
     let badly = || Input::RunEnded(RunEnding::Badly { reason: "exit status 1".into() });
-    let first = after(
-        fresh(),
-        [Input::Claimed { version: None }, Input::Prepared { pushed: None }, Input::Briefed, badly()],
-    );
+    let first = after(fresh(), [Input::Claimed { version: None }, prepared(), Input::Briefed, badly()]);
     assert_eq!((first.job.state.name(), first.effect), ("prepared", None));
     let due = first.job.due_at().unwrap();
     assert_eq!(due, at(103));
@@ -262,9 +263,7 @@ fn a_worker_that_keeps_failing_ends_with_an_apology_and_a_released_ticket() {
 
 #[test]
 fn a_run_that_the_daemon_itself_stopped_does_not_count() {
-    let running =
-        after(fresh(), [Input::Claimed { version: None }, Input::Prepared { pushed: None }, Input::Briefed])
-            .job;
+    let running = after(fresh(), [Input::Claimed { version: None }, prepared(), Input::Briefed]).job;
     assert_eq!(running.attempts, 1);
     let stopped = after(running.clone(), [Input::RunEnded(RunEnding::Interrupted)]);
     assert_eq!((stopped.job.attempts, stopped.effect), (0, None));

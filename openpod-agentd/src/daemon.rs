@@ -1,0 +1,275 @@
+//! One loop: select, decide, write down, act.
+//!
+//! ```text
+//!   webhook ──▶ Hint ─┐                       ┌─▶ journal: job, decision, intent ─▶ effect as a task ─┐
+//!   timer ────▶ Beat ─┼─▶ reconcile ─▶ decide ┤                                                       │
+//!   due ──────▶ Tick ─┘       ▲               └─▶ nothing                                             │
+//!                             └────────────────────────── Ended ◀─────────────────────────────────────┘
+//! ```
+//!
+//! Only this loop changes jobs, so two of its mechanisms never undo each other.
+
+mod work;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use openpod_sdk::Client;
+use openpod_sdk::api::{PositionId, TicketId, Timestamp};
+use openpod_sdk::clock::Clock;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::config::Pace;
+use crate::effects::Effects;
+use crate::event::Event;
+use crate::job::policy::Policy;
+use crate::job::{Candidate, Effect, Input, Job, Me, Rules, Step, decide};
+use crate::journal::{Decision, Entry, Journal, JournalError, Replay};
+
+/// What a daemon is made of.
+pub struct Parts {
+    /// Who we are.
+    pub me: Me,
+    /// Which work to take.
+    pub policy: Policy,
+    /// How often we look.
+    pub pace: Pace,
+    /// How branches begin.
+    pub branch_prefix: String,
+    /// The platform, to look at it.
+    pub client: Client,
+    /// What can be done.
+    pub effects: Arc<Effects>,
+    /// Where it is written down.
+    pub journal: Journal,
+    /// What was written down before.
+    pub replay: Replay,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Wakes the heartbeat.
+    pub wake: Arc<Notify>,
+}
+
+/// The daemon's state.
+pub struct Daemon {
+    me: Me,
+    policy: Policy,
+    pace: Pace,
+    branch_prefix: String,
+    client: Client,
+    effects: Arc<Effects>,
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+    wake: Arc<Notify>,
+    jobs: BTreeMap<TicketId, Job>,
+    applied: BTreeSet<PositionId>,
+    /// Tickets that wait for a free place: those assigned to us, and those that are nobody's.
+    assigned: VecDeque<Candidate>,
+    free: VecDeque<Candidate>,
+    /// When a ticket was last looked at on its own.
+    looked: BTreeMap<TicketId, Timestamp>,
+    scouted_at: Option<Timestamp>,
+    scouting: bool,
+    tasks: JoinSet<Event>,
+    stopping: bool,
+}
+
+/// Why a daemon stopped although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// What cannot be written down is not done.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A task ended in a panic. The journal knows what it was about; the next start takes it up.
+    #[error("a task of the daemon crashed: {0}")]
+    Crashed(String),
+}
+
+impl Daemon {
+    /// A daemon that knows what its journal knows.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { me, policy, pace, branch_prefix, client, effects, journal, replay, clock, wake } = parts;
+        Self {
+            me,
+            policy,
+            pace,
+            branch_prefix,
+            client,
+            effects,
+            journal,
+            clock,
+            wake,
+            jobs: replay.jobs,
+            applied: replay.applied,
+            assigned: VecDeque::new(),
+            free: VecDeque::new(),
+            looked: BTreeMap::new(),
+            scouted_at: None,
+            scouting: false,
+            tasks: JoinSet::new(),
+            stopping: false,
+        }
+    }
+
+    /// Runs until `stop`, and then until what was begun has ended or `grace` is over.
+    pub async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Event>,
+        stop: CancellationToken,
+        grace: Duration,
+    ) -> Result<(), DaemonError> {
+        self.resume().await?;
+        while !stop.is_cancelled() {
+            let due = self.time_to_next_due();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(event) = inbox.recv() => self.handle(event).await?,
+                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(ended).await?,
+                () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
+                    self.handle(Event::Tick).await?;
+                }
+            }
+        }
+        self.stopping = true;
+        let open = self.tasks.len();
+        tracing::info!(open, "stopping: no new work, what was begun is written down");
+        let drained = tokio::time::timeout(grace, async {
+            while let Some(ended) = self.tasks.join_next().await {
+                self.ended(ended).await?;
+            }
+            Ok(())
+        });
+        match drained.await {
+            Ok(result) => result,
+            Err(_) => {
+                tracing::warn!("some effects did not end in time; the next start looks what became of them");
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes up what the journal says is open.
+    async fn resume(&mut self) -> Result<(), DaemonError> {
+        for ticket in self.jobs.keys().cloned().collect::<Vec<_>>() {
+            self.tell(&ticket, Input::Restarted, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn ended(&mut self, ended: Result<Event, tokio::task::JoinError>) -> Result<(), DaemonError> {
+        let event = ended.map_err(|error| DaemonError::Crashed(error.to_string()))?;
+        self.handle(event).await
+    }
+
+    fn time_to_next_due(&self) -> Option<Duration> {
+        let next = self.jobs.values().filter_map(Job::due_at).min()?;
+        Some(next.since(self.clock.now()))
+    }
+
+    /// Tells a job something: decide, write down, act. `settled` is the key of the effect that ended with it.
+    async fn tell(
+        &mut self,
+        ticket: &TicketId,
+        input: Input,
+        settled: Option<String>,
+    ) -> Result<(), DaemonError> {
+        let Some(before) = self.jobs.get(ticket) else { return Ok(()) };
+        let now = self.clock.now();
+        let rules = Rules { max_attempts: self.policy.tickets.max_attempts };
+        let news = news(&input);
+        let Step { job, effect } = decide(before, input, now, rules);
+        let effect = effect.filter(|_| !self.stopping);
+        let changed = job != *before;
+        let mut entries: Vec<Entry> = settled.into_iter().map(|key| Entry::Settled(key, now)).collect();
+        if changed || effect.is_some() {
+            entries.push(Entry::Decided(Decision {
+                at: now,
+                ticket: ticket.clone(),
+                news,
+                state: before.state.name(),
+                becomes: job.state.name(),
+                effect: effect.as_ref().map(Effect::name),
+            }));
+        }
+        tell_the_log(before, &job);
+        let gave_place = before.state.takes_place() && !job.state.takes_place();
+        self.enact(job, effect, entries).await?;
+        if gave_place { self.fill().await } else { Ok(()) }
+    }
+
+    /// Writes a job and its effect down, then begins the effect.
+    async fn enact(
+        &mut self,
+        job: Job,
+        effect: Option<Effect>,
+        mut entries: Vec<Entry>,
+    ) -> Result<(), DaemonError> {
+        let now = self.clock.now();
+        let intent = job.intent().filter(|_| effect.is_some());
+        if self.jobs.get(&job.ticket) != Some(&job) {
+            entries.push(Entry::Job(Box::new(job.clone()), now));
+        }
+        entries.extend(intent.iter().map(|key| Entry::Opened(key.clone(), now)));
+        let again = if entries.is_empty() { false } else { self.journal.write(entries).await? };
+        self.jobs.insert(job.ticket.clone(), job.clone());
+        let (Some(effect), Some(intent)) = (effect, intent) else { return Ok(()) };
+        let span = tracing::info_span!(
+            "ticket",
+            number = job.number,
+            round = job.round,
+            attempt = job.attempts,
+            effect = effect.name()
+        );
+        let effects = Arc::clone(&self.effects);
+        let task = async move {
+            tracing::debug!(again, "begins");
+            let news = effects.perform(&job, effect, again).await;
+            Event::Ended { ticket: job.ticket, intent, news }
+        };
+        self.tasks.spawn(task.instrument(span));
+        Ok(())
+    }
+}
+
+/// What a job heard, in a word or two for the journal.
+fn news(input: &Input) -> String {
+    match input {
+        Input::Failed { effect, failure } => format!("{effect} failed: {}", failure.reason),
+        Input::Seen { standing, .. } => format!("seen: {standing:?}"),
+        other => {
+            let text = format!("{other:?}");
+            let word = text.split(['(', ' ', '{']).next().unwrap_or_default();
+            word.to_ascii_lowercase()
+        }
+    }
+}
+
+fn tell_the_log(before: &Job, after: &Job) {
+    let number = after.number;
+    if before.state.name() != after.state.name() {
+        let (from, to) = (before.state.name(), after.state.name());
+        tracing::info!(number, round = after.round, attempt = after.attempts, from, to, "a ticket moved on");
+    }
+    match &after.trouble {
+        Some(trouble) if before.trouble != after.trouble && trouble.not_before.is_some() => {
+            let until = trouble.not_before.map(|time| time.to_string());
+            tracing::warn!(
+                number,
+                times = trouble.times,
+                until,
+                reason = trouble.reason,
+                "it is tried again"
+            );
+        }
+        _ => {}
+    }
+    if let crate::job::State::GaveUp { reason, said: false, .. } = &after.state
+        && !matches!(before.state, crate::job::State::GaveUp { .. })
+    {
+        tracing::warn!(number, reason, "a ticket is given up");
+    }
+}

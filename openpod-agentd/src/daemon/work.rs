@@ -1,0 +1,241 @@
+//! What follows from each event: which jobs hear of it, which tickets are begun, where to look next.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use openpod_sdk::api::heartbeat::Heartbeat;
+use openpod_sdk::api::positions::Position;
+use openpod_sdk::api::tickets::Ticket;
+use openpod_sdk::api::{EventKind, TicketId, Timestamp};
+
+use super::{Daemon, DaemonError};
+use crate::effects::{apply, look, scout};
+use crate::event::{Event, Finds};
+use crate::job::{Candidate, Failure, Input, Job, Standing, State, policy, standing_of};
+use crate::journal::Entry;
+use crate::reconcile::{Difference, reconcile};
+use crate::wording;
+
+/// A ticket that the heartbeat does not tell of is looked at no more often than this, unless a webhook speaks of it.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
+impl Daemon {
+    /// What follows from an event.
+    pub(super) async fn handle(&mut self, event: Event) -> Result<(), DaemonError> {
+        match event {
+            Event::Ended { ticket, intent, news } => self.tell(&ticket, news, Some(intent)).await,
+            Event::Hint { .. } | Event::Beat { .. } | Event::Scouted(_) | Event::Tick if self.stopping => {
+                Ok(())
+            }
+            Event::Hint { kind, ticket } => {
+                self.hint(&kind, ticket);
+                Ok(())
+            }
+            Event::Beat { asked_at, answer: Ok(heartbeat) } => self.beat(asked_at, &heartbeat).await,
+            Event::Beat { answer: Err(failure), .. } => {
+                tracing::warn!(reason = failure.reason, "the platform was not seen; the heartbeat goes on");
+                Ok(())
+            }
+            Event::Looked { ticket, asked_at, answer } => self.looked(&ticket, asked_at, answer).await,
+            Event::Scouted(answer) => self.scouted(answer).await,
+            Event::Applied { position, answer } => {
+                let now = self.clock.now();
+                match answer {
+                    Ok(()) => {
+                        let settled = Entry::Settled(format!("apply/{position}"), now);
+                        self.journal.write(vec![Entry::Applied(position, now), settled]).await?;
+                    }
+                    Err(failure) => {
+                        tracing::warn!(%position, reason = failure.reason, "an application did not get through");
+                        self.applied.remove(&position);
+                    }
+                }
+                Ok(())
+            }
+            Event::Tick => self.tick().await,
+        }
+    }
+
+    /// A hint never changes anything: it makes us look, at the ticket it names and at everything.
+    fn hint(&mut self, kind: &EventKind, ticket: Option<TicketId>) {
+        if let Some(ticket) = ticket.filter(|ticket| self.jobs.contains_key(ticket)) {
+            self.look_at(ticket);
+        }
+        if matches!(kind, EventKind::PositionOpened | EventKind::ApplicationAccepted) {
+            self.scouted_at = None;
+        }
+        self.wake.notify_one();
+    }
+
+    async fn beat(&mut self, asked_at: Timestamp, heartbeat: &Heartbeat) -> Result<(), DaemonError> {
+        let assigned = &heartbeat.tickets.assigned_to_you;
+        let differences = reconcile(&self.me, &self.jobs, assigned, self.policy.tickets.adopt_started);
+        tracing::debug!(assigned = assigned.len(), news = heartbeat.has_changes, "the platform was seen");
+        self.assigned.clear();
+        for difference in differences {
+            match difference {
+                Difference::New(candidate) => self.assigned.push_back(candidate),
+                Difference::Seen(ticket, standing) => {
+                    self.tell(&ticket, Input::Seen { standing, asked_at }, None).await?;
+                }
+                Difference::LookAt(ticket) => {
+                    let last = self.looked.get(&ticket);
+                    if last.is_none_or(|last| asked_at.since(*last) >= LOOK_AGAIN) {
+                        self.look_at(ticket);
+                    }
+                }
+            }
+        }
+        self.fill().await?;
+        self.scout_if_due();
+        Ok(())
+    }
+
+    fn look_at(&mut self, ticket: TicketId) {
+        let asked_at = self.clock.now();
+        self.looked.insert(ticket.clone(), asked_at);
+        let client = self.client.clone();
+        self.tasks.spawn(async move {
+            let answer = look(&client, &ticket).await;
+            Event::Looked { ticket, asked_at, answer }
+        });
+    }
+
+    async fn looked(
+        &mut self,
+        ticket: &TicketId,
+        asked_at: Timestamp,
+        answer: Result<Option<Box<Ticket>>, Failure>,
+    ) -> Result<(), DaemonError> {
+        let found = match answer {
+            Ok(found) => found,
+            Err(failure) => {
+                tracing::warn!(%ticket, reason = failure.reason, "a ticket was not seen");
+                self.looked.remove(ticket);
+                return Ok(());
+            }
+        };
+        let standing = match &found {
+            None => Standing::NotOurs,
+            Some(found) => standing_of(
+                &self.me.id,
+                found.assignee_agent_key_id.as_ref(),
+                &found.status,
+                found.approval_status.as_ref(),
+                found.version,
+            ),
+        };
+        if self.jobs.contains_key(ticket) {
+            return self.tell(ticket, Input::Seen { standing, asked_at }, None).await;
+        }
+        if let (Standing::Open { .. }, Some(candidate)) =
+            (standing, found.as_deref().and_then(policy::candidate_of))
+        {
+            self.assigned.push_back(candidate);
+            self.fill().await?;
+        }
+        Ok(())
+    }
+
+    /// Begins as much as there are free places: revisions first, then what is assigned to us, then what is nobody's.
+    pub(super) async fn fill(&mut self) -> Result<(), DaemonError> {
+        while !self.stopping && self.free_places() > 0 {
+            let revised = self.jobs.values().find(|job| job.state == State::Revised);
+            if let Some(ticket) = revised.map(|job| job.ticket.clone()) {
+                Box::pin(self.tell(&ticket, Input::Due, None)).await?;
+                continue;
+            }
+            let next = self.assigned.pop_front().or_else(|| self.free.pop_front());
+            let Some(candidate) = next else { break };
+            self.begin(candidate).await?;
+        }
+        Ok(())
+    }
+
+    fn free_places(&self) -> usize {
+        let taken = self.jobs.values().filter(|job| job.state.takes_place()).count();
+        self.policy.tickets.max_concurrent.saturating_sub(taken)
+    }
+
+    async fn begin(&mut self, candidate: Candidate) -> Result<(), DaemonError> {
+        let now = self.clock.now();
+        if let Some(job) = self.jobs.get(&candidate.ticket) {
+            // What we gave up comes back to us only when somebody assigns it; what we lost, when it has changed since.
+            if matches!(job.state, State::Lost { cleaned: true } | State::Cancelled { cleaned: true }) {
+                let standing = Standing::Open { revision: false, version: candidate.version };
+                let seen = Input::Seen { standing, asked_at: now };
+                return Box::pin(self.tell(&candidate.ticket, seen, None)).await;
+            }
+            return Ok(());
+        }
+        tracing::info!(number = candidate.number, title = candidate.title, "a ticket was found");
+        let job = Job::new(candidate, &self.branch_prefix, now);
+        let effect = job.pending();
+        self.enact(job, effect, Vec::new()).await
+    }
+
+    fn scout_if_due(&mut self) {
+        let due = match self.scouted_at {
+            None => true,
+            Some(last) => self.clock.now().since(last) >= self.pace.scout,
+        };
+        let for_tickets = self.policy.tickets.claim_unassigned && self.free_places() > 0;
+        if self.scouting || !due || !(for_tickets || self.policy.apply.enabled) {
+            return;
+        }
+        self.scouting = true;
+        self.scouted_at = Some(self.clock.now());
+        let (client, policy) = (self.client.clone(), self.policy.clone());
+        self.tasks
+            .spawn(async move { Event::Scouted(scout(&client, &policy, for_tickets).await.map(Box::new)) });
+    }
+
+    async fn scouted(&mut self, answer: Result<Box<Finds>, Failure>) -> Result<(), DaemonError> {
+        self.scouting = false;
+        let finds = match answer {
+            Ok(finds) => finds,
+            Err(failure) => {
+                tracing::warn!(reason = failure.reason, "looking around for work did not succeed");
+                return Ok(());
+            }
+        };
+        let Finds { memberships, tickets, positions, applications } = *finds;
+        self.free = VecDeque::from(self.policy.tickets.choose(&tickets));
+        self.fill().await?;
+        let chosen =
+            self.policy.apply.choose(&self.me, &positions, &applications, &memberships, &self.applied);
+        for position in chosen {
+            self.apply_to(position).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_to(&mut self, position: Position) -> Result<(), DaemonError> {
+        let template = &self.policy.apply.cover_letter;
+        let letter = wording::cover_letter(template, &self.me, &position.title, &position.project.title);
+        tracing::info!(position = position.title, project = position.project.title, "applying");
+        let intent = Entry::Opened(format!("apply/{}", position.id), self.clock.now());
+        self.journal.write(vec![intent]).await?;
+        self.applied.insert(position.id.clone());
+        let client = self.client.clone();
+        self.tasks.spawn(async move {
+            let answer = apply(&client, &position.id, letter).await;
+            Event::Applied { position: position.id, answer }
+        });
+        Ok(())
+    }
+
+    async fn tick(&mut self) -> Result<(), DaemonError> {
+        let now = self.clock.now();
+        let due: Vec<TicketId> = self
+            .jobs
+            .values()
+            .filter(|job| job.due_at().is_some_and(|time| time <= now))
+            .map(|job| job.ticket.clone())
+            .collect();
+        for ticket in due {
+            self.tell(&ticket, Input::Due, None).await?;
+        }
+        Ok(())
+    }
+}

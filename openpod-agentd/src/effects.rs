@@ -1,0 +1,119 @@
+//! What a job asks of the world, carried out: one match from wish to port.
+//!
+//! Whoever carries out an effect that was begun before (`again`) looks first whether it was done: at the ticket, at
+//! the branch, at the pull request, at the comments. So each takes place once, whatever was interrupted.
+
+mod failure;
+mod git;
+mod platform;
+mod pull_request;
+mod run;
+mod scout;
+mod tokens;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use openpod_sdk::clock::Clock;
+use openpod_sdk::{Client, Secret};
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+pub use failure::failure_of;
+pub use platform::{apply, look, who_am_i};
+pub use scout::scout;
+
+use crate::config::{Executor, GitSettings};
+use crate::job::policy::Policy;
+use crate::job::{Effect, Failure, Input, Job, Me};
+use crate::workspace::{JobKey, Workspaces};
+use run::Runs;
+use tokens::Tokens;
+
+/// Everything that effects need.
+pub struct Effects {
+    client: Client,
+    me: Me,
+    policy: Policy,
+    executor: Executor,
+    git: GitSettings,
+    workspaces: Workspaces,
+    clock: Arc<dyn Clock>,
+    /// Where runs keep their files.
+    runs_dir: PathBuf,
+    /// What must not stand in a log.
+    secrets: Vec<Secret>,
+    tokens: Tokens,
+    runs: Runs,
+}
+
+/// What effects are made of.
+pub struct Parts {
+    /// The platform.
+    pub client: Client,
+    /// Who we are.
+    pub me: Me,
+    /// Which work to take.
+    pub policy: Policy,
+    /// The worker.
+    pub executor: Executor,
+    /// How commits look.
+    pub git: GitSettings,
+    /// The repositories.
+    pub workspaces: Workspaces,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where runs keep their files.
+    pub runs_dir: PathBuf,
+    /// What must not stand in a log.
+    pub secrets: Vec<Secret>,
+    /// Stops all workers.
+    pub stop: CancellationToken,
+}
+
+impl Effects {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, stop } = parts;
+        let tokens = Tokens::new(client.clone(), git.clone(), Arc::clone(&clock));
+        let runs = Runs::new(stop);
+        Self { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, tokens, runs }
+    }
+
+    /// Carries out one effect and tells the job how it ended.
+    pub async fn perform(&self, job: &Job, effect: Effect, again: bool) -> Input {
+        let name = effect.name();
+        let result = match effect {
+            Effect::Claim { version, untouched } => self.claim(job, version, untouched, again).await,
+            Effect::Prepare => self.prepare(job).await,
+            Effect::Brief { .. } => self.brief(job).await,
+            Effect::Run { attempt } => self.run(job, attempt).await,
+            Effect::Collect { summary, ended_at } => self.collect(job, summary.as_deref(), ended_at).await,
+            Effect::Push { head } => self.push(job, &head, again).await,
+            Effect::Propose { change, summary } => self.propose(job, &change, summary.as_deref()).await,
+            Effect::Verify { url, head } => self.verify(job, url, &head).await,
+            Effect::Deliver { pull_request, content_hash } => {
+                self.deliver(job, &pull_request, content_hash, again).await
+            }
+            Effect::Report { summary } => {
+                self.say(job, crate::wording::report(job, summary.as_deref()), again).await
+            }
+            Effect::Apologise { reason } => self.say(job, crate::wording::apology(job, &reason), again).await,
+            Effect::Release => self.release(job).await,
+            Effect::Clean => self.clean(job).await,
+        };
+        result.unwrap_or_else(|failure| Input::Failed { effect: name, failure })
+    }
+}
+
+/// The name of a job's directories. Ids are opaque, so one that is no name of a directory is replaced by its hash.
+fn key_of(job: &Job) -> JobKey {
+    let id = job.ticket.as_str();
+    id.parse().unwrap_or_else(|_| {
+        let hash = hex::encode(Sha256::digest(id.as_bytes()));
+        hash.parse().expect("hexadecimal digits are a name")
+    })
+}
+
+/// What an effect gives.
+type Outcome = Result<Input, Failure>;

@@ -1,0 +1,116 @@
+//! Effects on repositories: prepare, collect, push, clean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openpod_sdk::api::Timestamp;
+
+use super::failure::{of_token, of_workspace};
+use super::{Effects, Outcome, key_of};
+use crate::credentials::{Origin, TokenSource};
+use crate::git::{GitErrorKind, Sha};
+use crate::job::{Change, Class, Failure, Input, Job};
+use crate::wording;
+use crate::workspace::{Collected, CommitMessage, WorkspaceError};
+
+/// A token works some seconds after it was made: 401 and 403 within that time mean nothing.
+pub(super) const SETTLING: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_millis(2500)];
+
+impl Effects {
+    async fn origin(&self, job: &Job) -> Result<(Arc<dyn TokenSource>, Origin), Failure> {
+        let tokens = self.tokens.of(&job.project);
+        let origin = tokens.token(false).await.map_err(|error| of_token(&error))?.origin();
+        Ok((tokens, origin))
+    }
+
+    /// Mirror, workspace and branch. A workspace that is there stays as it is.
+    pub(super) async fn prepare(&self, job: &Job) -> Outcome {
+        let (tokens, origin) = self.origin(job).await?;
+        let key = key_of(job);
+        let base_branch = job.base_branch.as_deref();
+        let prepared =
+            settled(|| self.workspaces.prepare(&key, &origin, base_branch, &job.branch, Arc::clone(&tokens)))
+                .await?;
+        let pushed = (prepared.head != prepared.base).then(|| prepared.head.to_string());
+        Ok(Input::Prepared { pushed, base_branch: prepared.base_branch })
+    }
+
+    /// The worker's changes as a commit. The time makes it the same commit however often it is collected.
+    pub(super) async fn collect(&self, job: &Job, summary: Option<&str>, ended_at: Timestamp) -> Outcome {
+        let message = CommitMessage {
+            subject: wording::subject(job),
+            body: wording::commit_body(job, summary),
+            author_name: self.git.author_name.clone().unwrap_or_else(|| self.me.name.clone()),
+            author_email: self.git.author_email.clone(),
+            time: ended_at,
+        };
+        match self.workspaces.collect(&key_of(job), &message).await {
+            Ok(Collected::Nothing) => Ok(Input::Collected(None)),
+            Ok(Collected::Change(change)) => Ok(Input::Collected(Some(Change {
+                base: change.base.to_string(),
+                head: change.head.to_string(),
+                commits: change.commits,
+                files: change.files,
+                patch_sha256: hex::encode(change.patch_sha256),
+            }))),
+            Err(error) => Err(of_workspace(&error)),
+        }
+    }
+
+    /// The branch on the forge. A later round replaces exactly what the round before pushed.
+    pub(super) async fn push(&self, job: &Job, head: &str, again: bool) -> Outcome {
+        let (tokens, origin) = self.origin(job).await?;
+        let head = sha(head)?;
+        if again {
+            let there =
+                settled(|| self.workspaces.remote_head(&origin, &job.branch, Arc::clone(&tokens))).await?;
+            if there.as_ref() == Some(&head) {
+                return Ok(Input::Pushed);
+            }
+        }
+        let expected = job.pushed.as_deref().map(sha).transpose()?;
+        let key = key_of(job);
+        settled(|| {
+            self.workspaces.push(&key, &origin, &job.branch, &head, expected.as_ref(), Arc::clone(&tokens))
+        })
+        .await?;
+        Ok(Input::Pushed)
+    }
+
+    /// Stops what still runs, then removes the workspace. Work that was not pushed is kept.
+    pub(super) async fn clean(&self, job: &Job) -> Outcome {
+        self.runs.end(&job.ticket).await;
+        match self.workspaces.remove(&key_of(job), false).await {
+            Ok(()) => {}
+            Err(WorkspaceError::NotPrepared { .. }) => {}
+            Err(WorkspaceError::Unpushed { directory }) => {
+                tracing::warn!(directory = %directory.display(), "kept: it holds work that was not pushed");
+            }
+            Err(error) => return Err(of_workspace(&error)),
+        }
+        Ok(Input::Cleaned)
+    }
+}
+
+fn sha(text: &str) -> Result<Sha, Failure> {
+    text.parse().map_err(|_| Failure::new(Class::Final, format!("{text:?} is not the name of a commit")))
+}
+
+/// Tries again while a fresh token may not have arrived everywhere.
+async fn settled<T, F>(operation: impl Fn() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, WorkspaceError>>,
+{
+    let mut pauses = SETTLING.into_iter();
+    loop {
+        match operation().await {
+            Ok(value) => return Ok(value),
+            Err(WorkspaceError::Git(error)) if *error.kind() == GitErrorKind::Auth => match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(of_workspace(&WorkspaceError::Git(error))),
+            },
+            Err(error) => return Err(of_workspace(&error)),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Effects on the platform: claim, brief, verify, deliver, comment, release.
+
+use openpod_sdk::api::github::DeliverableCheck;
+use openpod_sdk::api::knowledge::KnowledgeFilter;
+use openpod_sdk::api::tickets::{Deliverable, Ticket, TicketPatch, UpdatedTicket};
+use openpod_sdk::api::{Patch, PositionId, TicketId, TicketStatus};
+use openpod_sdk::client::CallOptions;
+use openpod_sdk::{Client, Error, api};
+
+use super::failure::{failure_of, is_about_the_ticket};
+use super::{Effects, Outcome};
+use crate::credentials::TokenSource;
+use crate::job::{Assignment, Class, Failure, Input, Job, Me, Published, Reference, Standing, standing_of};
+use crate::wording;
+
+/// `GET /me`
+pub async fn who_am_i(client: &Client) -> Result<Me, Error> {
+    let me = client.me().await?.agent_key;
+    Ok(Me { id: me.id, name: me.name, capabilities: me.capabilities })
+}
+
+/// `GET /tickets/{ticket_id}`: the ticket; `None` when it is out of our sight.
+pub async fn look(client: &Client, ticket: &TicketId) -> Result<Option<Box<Ticket>>, Failure> {
+    match client.get_ticket(ticket).await {
+        Ok(ticket) => Ok(Some(Box::new(ticket))),
+        Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(None),
+        Err(error) => Err(failure_of(&error)),
+    }
+}
+
+/// `POST /apply`. An application that is there already is as good as a new one.
+pub async fn apply(client: &Client, position: &PositionId, letter: String) -> Result<(), Failure> {
+    let application =
+        api::applications::NewApplication { position_id: position.clone(), cover_letter: letter };
+    let named = client.with(CallOptions::new().idempotency_key(format!("apply/{position}")));
+    match named.apply(&application).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is(api::ErrorCode::AlreadyApplied) => Ok(()),
+        Err(error) => Err(failure_of(&error)),
+    }
+}
+
+impl Effects {
+    /// The ticket and where it stands.
+    async fn standing(&self, job: &Job) -> Result<(Option<Box<Ticket>>, Standing), Failure> {
+        let Some(ticket) = look(&self.client, &job.ticket).await? else {
+            return Ok((None, Standing::NotOurs));
+        };
+        let assignee = ticket.assignee_agent_key_id.as_ref();
+        let approval = ticket.approval_status.as_ref();
+        let standing = standing_of(&self.me.id, assignee, &ticket.status, approval, ticket.version);
+        Ok((Some(ticket), standing))
+    }
+
+    async fn patch(
+        &self,
+        job: &Job,
+        version: Option<u64>,
+        patch: &TicketPatch,
+    ) -> Result<UpdatedTicket, Error> {
+        match version {
+            Some(version) => {
+                let options = CallOptions::new().if_match(version);
+                self.client.with(options).update_ticket(&job.ticket, patch).await
+            }
+            None => self.client.update_ticket(&job.ticket, patch).await,
+        }
+    }
+
+    /// `PATCH /tickets/{ticket_id}` with `in_progress`, for the version that was seen.
+    pub(super) async fn claim(
+        &self,
+        job: &Job,
+        version: Option<u64>,
+        untouched: bool,
+        again: bool,
+    ) -> Outcome {
+        if again
+            && let (Some(ticket), Standing::Open { version, .. }) = self.standing(job).await?
+            && ticket.status == TicketStatus::InProgress
+        {
+            return Ok(Input::Claimed { version });
+        }
+        let error = match self.patch(job, version, &TicketPatch::status(TicketStatus::InProgress)).await {
+            Ok(ticket) => return Ok(Input::Claimed { version: ticket.version }),
+            Err(error) => error,
+        };
+        if !is_about_the_ticket(&error) {
+            return Err(failure_of(&error));
+        }
+        let lost = Failure::new(Class::NotOurs, error.to_string());
+        if untouched {
+            return Err(lost);
+        }
+        match self.standing(job).await? {
+            (Some(ticket), Standing::Open { version, .. }) if ticket.status == TicketStatus::InProgress => {
+                Ok(Input::Claimed { version })
+            }
+            _ => Err(lost),
+        }
+    }
+
+    /// Gathers ticket, comments and knowledge, and writes them down for the run.
+    pub(super) async fn brief(&self, job: &Job) -> Outcome {
+        let (ticket, standing) = self.standing(job).await?;
+        let Some(ticket) = ticket.filter(|_| standing != Standing::NotOurs) else {
+            return Err(Failure::new(Class::NotOurs, "the ticket is not ours any more"));
+        };
+        let origin = self
+            .tokens
+            .of(&job.project)
+            .token(false)
+            .await
+            .map_err(|error| super::failure::of_token(&error))?;
+        let repository = format!("{}/{}", origin.owner, origin.name);
+        let knowledge = self.knowledge(job).await?;
+        let assignment = Assignment::new(job, &self.me, &ticket, repository, knowledge);
+        self.write_assignment(job, &assignment).await?;
+        Ok(Input::Briefed)
+    }
+
+    /// What the project knows: at most the 100 most important entries. A platform may keep it from us.
+    async fn knowledge(&self, job: &Job) -> Result<Vec<Reference>, Failure> {
+        let filter = KnowledgeFilter { limit: Some(100), ..KnowledgeFilter::of(job.project.clone()) };
+        let page = match self.client.search_knowledge(&filter).await {
+            Ok(page) => page.data,
+            Err(error) if matches!(error.status(), Some(403 | 404)) => Vec::new(),
+            Err(error) => return Err(failure_of(&error)),
+        };
+        let reference = |entry: api::knowledge::Knowledge| Reference {
+            title: entry.title,
+            content: entry.content,
+            category: entry.category,
+            importance: entry.importance,
+        };
+        Ok(page.into_iter().map(reference).collect())
+    }
+
+    /// `POST /github/verify-deliverable` must say yes, and must have seen the commit that was pushed.
+    pub(super) async fn verify(&self, job: &Job, url: String, head: &str) -> Outcome {
+        let check = DeliverableCheck { project_id: job.project.clone(), pr_url: url };
+        let seen = self.client.verify_deliverable(&check).await.map_err(|error| failure_of(&error))?;
+        if !seen.valid {
+            let reason = seen.reason.unwrap_or_else(|| "no reason was given".into());
+            return Err(Failure::new(
+                Class::Unproven,
+                format!("the platform does not accept {}: {reason}", check.pr_url),
+            ));
+        }
+        match seen.head_sha.filter(|seen| seen != head) {
+            Some(old) => {
+                let reason = format!("the platform still sees {old} in {}, not {head}", check.pr_url);
+                Err(Failure::new(Class::Unproven, reason))
+            }
+            None => Ok(Input::Verified(seen.checks_summary.unwrap_or(api::ChecksSummary::NoChecks))),
+        }
+    }
+
+    /// `PATCH /tickets/{ticket_id}` with status, branch and deliverable.
+    pub(super) async fn deliver(
+        &self,
+        job: &Job,
+        pull_request: &Published,
+        content_hash: String,
+        again: bool,
+    ) -> Outcome {
+        let deliverable = Deliverable {
+            label: Some(wording::deliverable_label(job)),
+            content_hash: Some(content_hash),
+            ..Deliverable::pull_request(&pull_request.url)
+        };
+        if again && let Some(done) = self.delivered(job, &deliverable).await? {
+            return Ok(done);
+        }
+        let patch = TicketPatch {
+            status: Some(self.policy.tickets.finish_as.clone()),
+            deliverables: Some(vec![deliverable.clone()]),
+            branch_name: Patch::Value(job.branch.clone()),
+            ..TicketPatch::default()
+        };
+        let error = match self.patch(job, None, &patch).await {
+            Ok(ticket) => return Ok(Input::Delivered { version: ticket.version }),
+            Err(error) => error,
+        };
+        if is_about_the_ticket(&error) {
+            if let Some(done) = self.delivered(job, &deliverable).await? {
+                return Ok(done);
+            }
+            if self.standing(job).await?.1 == Standing::NotOurs {
+                return Err(Failure::new(Class::NotOurs, error.to_string()));
+            }
+        }
+        Err(failure_of(&error))
+    }
+
+    /// Whether the deliverable is on the ticket and the ticket is handed in.
+    async fn delivered(&self, job: &Job, deliverable: &Deliverable) -> Result<Option<Input>, Failure> {
+        let Some(ticket) = look(&self.client, &job.ticket).await? else { return Ok(None) };
+        let filed = ticket
+            .deliverables
+            .iter()
+            .any(|filed| filed.url == deliverable.url && filed.content_hash == deliverable.content_hash);
+        let done = filed && ticket.status.is_handed_in();
+        Ok(done.then_some(Input::Delivered { version: ticket.version }))
+    }
+
+    /// `POST /tickets/{ticket_id}/comments`, once.
+    pub(super) async fn say(&self, job: &Job, text: String, again: bool) -> Outcome {
+        if again && self.said(job, &text).await? {
+            return Ok(Input::Said);
+        }
+        let options = match job.intent() {
+            Some(intent) => CallOptions::new().idempotency_key(intent),
+            None => CallOptions::new(),
+        };
+        self.client.with(options).add_comment(&job.ticket, text).await.map_err(|error| failure_of(&error))?;
+        Ok(Input::Said)
+    }
+
+    async fn said(&self, job: &Job, text: &str) -> Result<bool, Failure> {
+        let ticket = look(&self.client, &job.ticket).await?;
+        let comments = ticket.and_then(|ticket| ticket.comments).unwrap_or_default();
+        let ours = |comment: &api::tickets::Comment| {
+            comment.content == text && comment.author_agent_key_id.as_ref() == Some(&self.me.id)
+        };
+        Ok(comments.iter().any(ours))
+    }
+
+    /// `PATCH /tickets/{ticket_id}` with `todo`. A ticket that is not ours any more needs no release.
+    pub(super) async fn release(&self, job: &Job) -> Outcome {
+        match self.patch(job, None, &TicketPatch::status(TicketStatus::Todo)).await {
+            Ok(_) => Ok(Input::Released),
+            Err(error) if is_about_the_ticket(&error) => Ok(Input::Released),
+            Err(error) => Err(failure_of(&error)),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! From a configuration to a running daemon, and to its graceful end.
+
+mod parts;
+mod registration;
+mod webhook;
+
+use std::ffi::OsStr;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openpod_sdk::clock::{Clock, SystemClock};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+pub use parts::RunError;
+pub use registration::{RegisterError, Registered, register};
+
+use crate::config::Config;
+use crate::daemon::{self, Daemon};
+use crate::effects::{self, Effects};
+use crate::sources::heartbeat::Heartbeat;
+use parts::{Place, Start};
+
+/// What a daemon gets from outside.
+pub struct Wiring {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bits, for jitter, secrets and idempotency keys.
+    pub randomness: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Where webhooks arrive; `webhook.listen` is bound when there is none here.
+    pub webhook_listener: Option<TcpListener>,
+    /// A program that understands `git-credential <socket> <operation>`: git asks it for the token.
+    pub helper: PathBuf,
+}
+
+impl Wiring {
+    /// The machine's own clock and dice.
+    pub fn system(helper: PathBuf) -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            randomness: Arc::new(|| getrandom::u64().unwrap_or(u64::MAX)),
+            webhook_listener: None,
+            helper,
+        }
+    }
+}
+
+/// Runs a daemon until `shutdown`: then it takes no new work, stops its workers, writes down what became of everything
+/// that was begun, and returns. The next start goes on from there. Dropping the future stops everything at once.
+pub async fn run(config: Config, wiring: Wiring, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    let stop = CancellationToken::new();
+    // Whatever ends this function, by whatever way, ends what it has started.
+    let _guard = stop.clone().drop_guard();
+    let working = work(config, wiring, stop.clone());
+    let mut working = std::pin::pin!(working);
+    tokio::select! {
+        result = &mut working => return result,
+        () = shutdown => stop.cancel(),
+    }
+    working.await
+}
+
+async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Result<(), RunError> {
+    let place = Place::open(&config).await?;
+    let client = parts::client(&config, &wiring)?;
+    let Some(start) = Start::load(&place, &client, &wiring, &stop).await? else { return Ok(()) };
+    let Start { git, journal, replay, me } = start;
+    tracing::info!(agent = me.name, id = %me.id, platform = config.server.url, "at work");
+
+    let (events, inbox) = mpsc::channel(256);
+    let wake = Arc::new(Notify::new());
+    let secrets = webhook::start(&config, &mut wiring, &client, &events, &stop, place.data_dir()).await?;
+    let heartbeat = Heartbeat {
+        client: client.clone(),
+        clock: Arc::clone(&wiring.clock),
+        random: Arc::clone(&wiring.randomness),
+        pace: config.heartbeat,
+        wake: Arc::clone(&wake),
+        events,
+    };
+    tokio::spawn(heartbeat.run(stop.clone()));
+
+    let workspaces = parts::workspaces(&config, git, wiring.helper)?;
+    let grace = config.executor.limits.grace + Duration::from_secs(20);
+    let effects = Effects::new(effects::Parts {
+        client: client.clone(),
+        me: me.clone(),
+        policy: config.policy.clone(),
+        executor: config.executor,
+        git: config.git.clone(),
+        workspaces,
+        clock: Arc::clone(&wiring.clock),
+        runs_dir: place.data_dir().join("runs"),
+        secrets: secrets.into_iter().chain(parts::key(&config.server)?).collect(),
+        stop: stop.clone(),
+    });
+    let daemon = Daemon::new(daemon::Parts {
+        me,
+        policy: config.policy,
+        pace: config.heartbeat,
+        branch_prefix: config.git.branch_prefix,
+        client,
+        effects: Arc::new(effects),
+        journal,
+        replay,
+        clock: wiring.clock,
+        wake,
+    });
+    daemon.run(inbox, stop, grace).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Serves `git-credential <socket> <operation>` when that is what the program was called with. A program that is given
+/// as [`Wiring::helper`] calls this first, and exits with what it answers.
+pub fn helper_entry() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != OsStr::new("git-credential") {
+        return None;
+    }
+    let (Some(socket), Some(operation)) = (arguments.next(), arguments.next()) else {
+        return Some(ExitCode::FAILURE);
+    };
+    Some(crate::credentials::helper_main(Path::new(&socket), &operation.to_string_lossy()))
+}

@@ -1,0 +1,179 @@
+//! What a daemon needs before it can begin: its place, its key, its journal, its name.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use openpod_sdk::{Client, Secret};
+use rustix::fs::{FlockOperation, flock};
+use tokio_util::sync::CancellationToken;
+
+use super::Wiring;
+use crate::config::{Config, KeySource, Server};
+use crate::daemon::DaemonError;
+use crate::effects::{failure_of, who_am_i};
+use crate::git::{Git, GitMissing};
+use crate::job::{Class, Me};
+use crate::journal::{Entry, Journal, JournalError, Replay};
+use crate::workspace::{WorkspaceError, Workspaces};
+
+/// Why a daemon did not begin, or stopped although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file or directory of the daemon's.
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    /// Another daemon works in the same directory.
+    #[error("another daemon works in {}; give this one a data_dir of its own", .0.display())]
+    InUse(PathBuf),
+    /// There is no usable git.
+    #[error(transparent)]
+    Git(#[from] GitMissing),
+    /// There is no key.
+    #[error("there is no key in {}; `openpod-agentd register` gets one, or set server.key_file to where it is", .0.display())]
+    NoKey(PathBuf),
+    /// The platform's address or the key cannot be used.
+    #[error("server.url: {0}")]
+    Client(#[from] openpod_sdk::client::BuildError),
+    /// The platform does not know the key.
+    #[error("the platform refuses the key: {0}")]
+    Refused(openpod_sdk::Error),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The repositories cannot be used.
+    #[error(transparent)]
+    Workspaces(#[from] WorkspaceError),
+    /// Nothing can be received there.
+    #[error("webhook.listen = {address}: {source}")]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
+    /// The secret of the webhook cannot sign.
+    #[error("the webhook's secret in {}: {source}; delete the file to get another", path.display())]
+    Secret { path: PathBuf, source: openpod_sdk::webhook::BadSecret },
+    /// The daemon itself.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+}
+
+/// The data directory, held for one daemon alone until it is dropped.
+pub(super) struct Place {
+    data_dir: PathBuf,
+    _lock: File,
+}
+
+impl Place {
+    pub(super) async fn open(config: &Config) -> Result<Self, RunError> {
+        let data_dir = config.data_dir.clone();
+        let io = |path: &Path, source| RunError::Io { path: path.to_owned(), source };
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&data_dir)
+            .map_err(|source| io(&data_dir, source))?;
+        let path = data_dir.join("lock");
+        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let lock = lock.map_err(|source| io(&path, source))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { data_dir, _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(RunError::InUse(data_dir)),
+            Err(error) => Err(io(&path, error.into())),
+        }
+    }
+
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+}
+
+/// What is loaded before anything begins.
+pub(super) struct Start {
+    pub(super) git: Git,
+    pub(super) journal: Journal,
+    pub(super) replay: Replay,
+    pub(super) me: Me,
+}
+
+impl Start {
+    /// `None` when the daemon was stopped before it learnt its name.
+    pub(super) async fn load(
+        place: &Place,
+        client: &Client,
+        wiring: &Wiring,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, RunError> {
+        let home = place.data_dir().join("git-home");
+        std::fs::create_dir_all(&home).map_err(|source| RunError::Io { path: home.clone(), source })?;
+        let git = Git::find(&home).await?;
+        let (journal, replay) = Journal::open(&place.data_dir().join("journal.db"))?;
+        let known = replay.facts.get("me").and_then(|text| serde_json::from_str(text).ok());
+        let me = match known {
+            Some(me) => me,
+            None => {
+                let Some(me) = learn_who_we_are(client, wiring, stop).await? else { return Ok(None) };
+                let text = serde_json::to_string(&me).unwrap_or_default();
+                journal.write(vec![Entry::Fact("me", text)]).await?;
+                me
+            }
+        };
+        Ok(Some(Self { git, journal, replay, me }))
+    }
+}
+
+/// Asks the platform until it answers. A key that it refuses is the operator's business, at once.
+async fn learn_who_we_are(
+    client: &Client,
+    wiring: &Wiring,
+    stop: &CancellationToken,
+) -> Result<Option<Me>, RunError> {
+    let mut pause = Duration::from_millis(250);
+    loop {
+        let error = tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            answer = who_am_i(client) => match answer {
+                Ok(me) => return Ok(Some(me)),
+                Err(error) => error,
+            }
+        };
+        let failure = failure_of(&error);
+        if failure.class == Class::Final || error.status() == Some(401) {
+            return Err(RunError::Refused(error));
+        }
+        tracing::warn!(reason = failure.reason, "the platform does not say who we are; asking again");
+        let jitter = (wiring.randomness)() as f64 / u64::MAX as f64;
+        let wait = failure.retry_after.unwrap_or_default() + pause.mul_f64(0.5 + jitter);
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(wait) => pause = (pause * 2).min(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// The key, read from where it is.
+pub(super) fn key(server: &Server) -> Result<Option<Secret>, RunError> {
+    match &server.key {
+        KeySource::Given(key) => Ok(Some(key.clone())),
+        KeySource::File(path) => match std::fs::read_to_string(path) {
+            Ok(text) if text.trim().is_empty() => Err(RunError::NoKey(path.clone())),
+            Ok(text) => Ok(Some(Secret::new(text.trim()))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(RunError::NoKey(path.clone())),
+            Err(source) => Err(RunError::Io { path: path.clone(), source }),
+        },
+    }
+}
+
+pub(super) fn client(config: &Config, wiring: &Wiring) -> Result<Client, RunError> {
+    let random = std::sync::Arc::clone(&wiring.randomness);
+    let mut builder = Client::builder(&config.server.url)
+        .user_agent(concat!("openpod-agentd/", env!("CARGO_PKG_VERSION")))
+        .random(move || random());
+    if let Some(key) = key(&config.server)? {
+        builder = builder.key(key);
+    }
+    Ok(builder.build()?)
+}
+
+pub(super) fn workspaces(config: &Config, git: Git, helper: PathBuf) -> Result<Workspaces, RunError> {
+    Ok(Workspaces::open(&config.data_dir, git, helper)?.with_limits(config.limits.clone()))
+}

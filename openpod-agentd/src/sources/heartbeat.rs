@@ -1,0 +1,105 @@
+//! Looks at the platform: at intervals, and when woken. What it sees becomes an event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openpod_sdk::Client;
+use openpod_sdk::api::Timestamp;
+use openpod_sdk::clock::Clock;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Pace;
+use crate::effects::failure_of;
+use crate::event::Event;
+use crate::job::Failure;
+
+/// Hints that arrive within this time of a look are answered by one look after it.
+const GAP: Duration = Duration::from_millis(100);
+/// No pause after failures is longer, unless the platform asks for it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// The heartbeat.
+pub struct Heartbeat {
+    /// The platform.
+    pub client: Client,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bits, for jitter.
+    pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// How often.
+    pub pace: Pace,
+    /// Who wakes it. Several wakes while it looks are one.
+    pub wake: Arc<Notify>,
+    /// Who wants to know.
+    pub events: mpsc::Sender<Event>,
+}
+
+impl Heartbeat {
+    /// Looks until it is stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut last: Option<Timestamp> = None;
+        let mut failures = 0;
+        loop {
+            let asked_at = self.clock.now();
+            let answer = tokio::select! {
+                () = stop.cancelled() => return,
+                answer = self.client.heartbeat(last) => answer,
+            };
+            let answer = answer.map_err(|error| failure_of(&error));
+            failures = if answer.is_ok() { 0 } else { failures + 1 };
+            let pause = pause(&self.pace, failures, answer.as_ref().err(), (self.random)());
+            if let Ok(seen) = &answer {
+                last = Some(seen.timestamp);
+            }
+            if self.events.send(Event::Beat { asked_at, answer: answer.map(Box::new) }).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.rest(pause, failures > 0) => {}
+            }
+        }
+    }
+
+    /// Waits for the next look. In trouble nothing wakes it early: whoever asked us to wait is right.
+    async fn rest(&self, pause: Duration, in_trouble: bool) {
+        if in_trouble {
+            tokio::time::sleep(pause).await;
+            return;
+        }
+        tokio::time::sleep(GAP.min(pause)).await;
+        let _ = tokio::time::timeout(pause.saturating_sub(GAP), self.wake.notified()).await;
+    }
+}
+
+/// How long to wait: the interval, more after each failure in a row, never shorter than asked, with jitter.
+fn pause(pace: &Pace, failures: u32, failure: Option<&Failure>, random: u64) -> Duration {
+    let chance = random as f64 / u64::MAX as f64;
+    let jittered = |time: Duration| time.mul_f64(1.0 + pace.jitter * (chance - 0.5));
+    if failures == 0 {
+        return jittered(pace.interval);
+    }
+    let backed_off = pace.interval.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE);
+    let asked = failure.and_then(|failure| failure.retry_after).unwrap_or_default();
+    asked + jittered(backed_off.max(Duration::from_millis(100)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Class;
+
+    #[test]
+    fn pauses_are_jittered_grow_with_failures_and_honour_what_was_asked() {
+        let pace = Pace { interval: Duration::from_secs(30), jitter: 0.2, scout: Duration::from_secs(60) };
+        let secs = |failures, failure, random| pause(&pace, failures, failure, random).as_secs_f64().round();
+        assert_eq!((secs(0, None, 0), secs(0, None, u64::MAX)), (27.0, 33.0));
+        let half = u64::MAX / 2;
+        let growing: Vec<f64> = (0..6).map(|failures| secs(failures, None, half)).collect();
+        assert_eq!(growing, [30.0, 30.0, 60.0, 120.0, 120.0, 120.0]);
+        let mut limited = Failure::new(Class::Passing, "429");
+        limited.retry_after = Some(Duration::from_secs(300));
+        assert_eq!(secs(1, Some(&limited), half), 330.0);
+    }
+}

@@ -1,0 +1,159 @@
+//! What the daemon says to people: commits, pull requests, comments, letters.
+
+use crate::executor::RunEnd;
+use crate::job::{Change, Job, Me};
+
+/// The first line of a commit and the title of a pull request: at most 72 characters.
+pub(crate) fn subject(job: &Job) -> String {
+    let title: String = job.title.split_whitespace().collect::<Vec<_>>().join(" ");
+    shortened(&format!("#{} {title}", job.number), 72)
+}
+
+/// The rest of a commit's text.
+pub(crate) fn commit_body(job: &Job, summary: Option<&str>) -> String {
+    let ticket = format!("OpenPod-Ticket: {}", job.ticket);
+    match summary.map(str::trim).filter(|text| !text.is_empty()) {
+        Some(summary) => format!("{}\n\n{ticket}", shortened(summary, 4000)),
+        None => ticket,
+    }
+}
+
+/// The text of a pull request.
+pub(crate) fn pull_request_body(job: &Job, change: &Change, summary: Option<&str>) -> String {
+    let said =
+        summary.map(str::trim).filter(|text| !text.is_empty()).unwrap_or("The worker left no summary.");
+    let revision = match job.round {
+        1 => String::new(),
+        round => format!("\nThis is round {round}: a change was asked for.\n"),
+    };
+    format!(
+        "{}\n{revision}\n---\nTicket #{} · {} in {} · SHA-256 of the patch `{}`\n",
+        shortened(said, 20_000),
+        job.number,
+        counted(change.commits, "commit"),
+        counted(change.files, "file"),
+        change.patch_sha256,
+    )
+}
+
+/// The label of a deliverable.
+pub(crate) fn deliverable_label(job: &Job) -> String {
+    shortened(&subject(job), 200)
+}
+
+/// The comment on a ticket that was handed in.
+pub(crate) fn report(job: &Job, summary: Option<&str>) -> String {
+    let said =
+        summary.map(str::trim).filter(|text| !text.is_empty()).unwrap_or("The worker left no summary.");
+    let place = match &job.published {
+        Some(pull_request) => format!("Pull request {}: {}", pull_request.number, pull_request.url),
+        None => format!("Branch {}", job.branch),
+    };
+    let round = if job.round > 1 { format!(" (round {})", job.round) } else { String::new() };
+    format!("{}\n\n{place}{round}", shortened(said, 8000))
+}
+
+/// The comment on a ticket that is handed back.
+pub(crate) fn apology(job: &Job, reason: &str) -> String {
+    let tries = match job.attempts {
+        0 => String::new(),
+        attempts => format!(" after {}", counted(attempts, "attempt")),
+    };
+    format!("I hand this ticket back{tries}: {}.", shortened(reason.trim().trim_end_matches('.'), 2000))
+}
+
+/// The letter of an application.
+pub(crate) fn cover_letter(template: &str, me: &Me, position: &str, project: &str) -> String {
+    let filled = template
+        .replace("{agent}", &me.name)
+        .replace("{position}", position)
+        .replace("{project}", project)
+        .replace("{capabilities}", &me.capabilities.join(", "));
+    shortened(&filled, 5000)
+}
+
+/// Why a run that did not end well failed.
+pub(crate) fn run_failure(end: RunEnd) -> String {
+    match end {
+        RunEnd::Exited(status) => format!("the worker ended with exit status {status}"),
+        RunEnd::Signalled(signal) => format!("the worker was ended by signal {signal}"),
+        RunEnd::TimedOut => "the worker took longer than it may".to_owned(),
+        RunEnd::Idle => "the worker was silent for too long".to_owned(),
+        RunEnd::OutputLimit => "the worker wrote more output than it may".to_owned(),
+        RunEnd::Cancelled => "the worker was stopped".to_owned(),
+    }
+}
+
+fn counted(count: u32, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// At most so many characters; what was longer ends with an ellipsis.
+fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(limit - 1).collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use openpod_sdk::api::Timestamp;
+
+    use super::*;
+    use crate::job::{Candidate, Published};
+
+    fn job() -> Job {
+        let candidate = Candidate {
+            ticket: "t1".into(),
+            project: "p".into(),
+            number: 5,
+            title: "Trim\n  the slug".into(),
+            version: None,
+            untouched: true,
+        };
+        Job::new(candidate, "openpod/", Timestamp::from_micros(0))
+    }
+
+    fn change() -> Change {
+        Change { base: "b".into(), head: "h".into(), commits: 1, files: 2, patch_sha256: "ab".into() }
+    }
+
+    #[test]
+    fn titles_are_one_line_of_at_most_72_characters() {
+        assert_eq!(subject(&job()), "#5 Trim the slug");
+        let long = Job { title: "ä".repeat(200), ..job() };
+        assert_eq!(subject(&long).chars().count(), 72);
+    }
+
+    #[test]
+    fn the_pull_request_names_its_ticket_and_what_is_in_it() {
+        let body = pull_request_body(&job(), &change(), Some("Slugs are trimmed.\n"));
+        assert_eq!(
+            body,
+            "Slugs are trimmed.\n\n---\nTicket #5 · 1 commit in 2 files · SHA-256 of the patch `ab`\n"
+        );
+        let second = Job { round: 2, ..job() };
+        assert!(pull_request_body(&second, &change(), None).contains("This is round 2"));
+    }
+
+    #[test]
+    fn reports_and_apologies_say_what_and_where() {
+        let url = "http://forge/pull/7".to_owned();
+        let published = Some(Published { number: 7, url, head: "h".into() });
+        let done = Job { published, ..job() };
+        assert_eq!(report(&done, Some("Done.")), "Done.\n\nPull request 7: http://forge/pull/7");
+        let failed = Job { attempts: 3, ..job() };
+        assert_eq!(apology(&failed, "it failed."), "I hand this ticket back after 3 attempts: it failed.");
+    }
+
+    #[test]
+    fn a_letter_is_filled_in() {
+        let me = Me { id: "m".into(), name: "crab".into(), capabilities: vec!["rust".into(), "sh".into()] };
+        let letter =
+            cover_letter("{agent} for {position} at {project}: {capabilities}", &me, "Worker", "Slugs");
+        assert_eq!(letter, "crab for Worker at Slugs: rust, sh");
+    }
+}
