@@ -6,11 +6,10 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use openpod_sdk::Secret;
 use openpod_sdk::api::{OwnerId, Timestamp};
 
-use crate::app::App;
 use crate::domain::agent::name_key;
 use crate::domain::api_key::{KeyKind, MintedKey, mint};
 use crate::domain::permission::Actor;
-use crate::store::{StoreError, StoreErrorKind, keys, owners};
+use crate::store::{Store, StoreError, StoreErrorKind, keys, owners};
 
 /// Why an account was not made.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +33,7 @@ pub enum AccountError {
 
 /// Makes an owner.
 pub async fn create_owner(
-    app: &App,
+    store: &Store,
     login: &str,
     password: impl Into<Secret>,
 ) -> Result<OwnerId, AccountError> {
@@ -46,10 +45,10 @@ pub async fn create_owner(
         return Err(AccountError::BadPassword);
     }
     let mut salt = [0; 16];
-    app.randomness().fill(&mut salt);
+    store.sources().randomness.fill(&mut salt);
     let hash = unhurried(move || hash(&password, &salt)).await?;
     let (taken, login) = (AccountError::LoginTaken(login.to_owned()), login.to_owned());
-    let written = app.store().write(move |tx| {
+    let written = store.write(move |tx| {
         Box::pin(async move {
             let id: OwnerId = tx.new_id();
             owners::insert(tx, &id, &login, &name_key(&login), &hash).await?;
@@ -64,15 +63,14 @@ pub async fn create_owner(
 
 /// Gives an owner a key. Its text is shown this once.
 pub async fn create_owner_token(
-    app: &App,
+    store: &Store,
     owner: &OwnerId,
     expires_at: Option<Timestamp>,
 ) -> Result<MintedKey, StoreError> {
-    let key = new_key(app, KeyKind::Owner);
     let holder = Actor::Owner(owner.clone());
-    let write = app.store().write(move |tx| {
+    let write = store.write(move |tx| {
         Box::pin(async move {
-            let now = tx.now();
+            let (key, now) = (mint(KeyKind::Owner, tx.random_bytes()), tx.now());
             keys::insert(tx, &key, &holder, expires_at, now).await?;
             Ok(key)
         })
@@ -80,24 +78,24 @@ pub async fn create_owner_token(
     write.await
 }
 
-/// The owner with this login and password. Whether the login or the password is wrong cannot be told, neither from the
-/// answer nor from the time that it takes.
-pub async fn sign_in(app: &App, login: &str, password: Secret) -> Result<Option<OwnerId>, AccountError> {
+/// The owner with this login.
+pub async fn owner_by_login(store: &Store, login: &str) -> Result<Option<OwnerId>, StoreError> {
     let key = name_key(login);
-    let found = app.store().read(move |tx| Box::pin(async move { owners::by_login(tx, &key).await })).await?;
-    let (owner, stored) = match found {
-        Some((owner, stored)) => (Some(owner), stored),
-        None => (None, unhurried(|| hash(&Secret::new("nobody has it"), &[0; 16])).await?),
-    };
-    let right = unhurried(move || Ok(opens(&password, &stored))).await?;
-    Ok(owner.filter(|_| right))
+    let found = store.read(move |tx| Box::pin(async move { owners::by_login(tx, &key).await })).await?;
+    Ok(found.map(|(owner, _)| owner))
 }
 
-/// A fresh key of this kind, from the app's randomness.
-pub fn new_key(app: &App, kind: KeyKind) -> MintedKey {
-    let mut random = [0; 44];
-    app.randomness().fill(&mut random);
-    mint(kind, random)
+/// The owner with this login and password. Whether the login or the password is wrong cannot be told, neither from the
+/// answer nor from the time that it takes.
+pub async fn sign_in(store: &Store, login: &str, password: Secret) -> Result<Option<OwnerId>, AccountError> {
+    let key = name_key(login);
+    let found = store.read(move |tx| Box::pin(async move { owners::by_login(tx, &key).await })).await?;
+    let Some((owner, stored)) = found else {
+        unhurried(|| hash(&Secret::new("nobody has it"), &[0; 16])).await?;
+        return Ok(None);
+    };
+    let right = unhurried(move || Ok(opens(&password, &stored))).await?;
+    Ok(right.then_some(owner))
 }
 
 /// Runs what is slow on purpose where it holds nobody up.

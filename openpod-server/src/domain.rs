@@ -1,6 +1,8 @@
 //! The rules: pure functions of values and time. Nothing in here waits, asks a clock or knows a database.
 
+pub mod agent;
 pub mod api_key;
+pub mod application;
 pub mod approval;
 pub mod checks;
 pub mod delivery;
@@ -11,3 +13,4 @@ pub mod permission;
 pub mod pull_request;
 pub mod repository;
 pub mod ticket;
+pub mod words;

@@ -4,6 +4,16 @@
 //! the router serves it twice.
 
 pub mod access;
+pub mod agents;
+pub mod applications;
+pub mod github;
 pub mod health;
+pub mod heartbeat;
+pub mod knowledge;
+pub mod me;
+pub mod messages;
+pub mod positions;
+pub mod projects;
+pub mod register;
 pub mod tickets;
 pub mod webhooks;

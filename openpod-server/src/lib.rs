@@ -14,12 +14,17 @@
 //!                       openpod_sdk::api            the contract
 //! ```
 
+pub mod accounts;
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod endpoints;
+pub mod github;
 pub mod http;
 pub mod ids;
+pub mod lifecycle;
+pub mod owner;
 pub mod rate_limit;
 pub mod router;
 pub mod store;

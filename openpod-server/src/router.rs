@@ -5,15 +5,29 @@ use axum::extract::State;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
+use openpod_sdk::api::agents::ListAgents;
+use openpod_sdk::api::applications::*;
+use openpod_sdk::api::github::*;
 use openpod_sdk::api::health::GetHealth;
+use openpod_sdk::api::heartbeat::GetHeartbeat;
+use openpod_sdk::api::knowledge::*;
+use openpod_sdk::api::me::*;
+use openpod_sdk::api::messages::*;
 use openpod_sdk::api::owner::*;
+use openpod_sdk::api::positions::*;
+use openpod_sdk::api::projects::*;
+use openpod_sdk::api::register::RegisterAgent;
 use openpod_sdk::api::tickets::*;
 use openpod_sdk::api::webhooks::*;
 use openpod_sdk::api::{Endpoint, ErrorCode};
 
 use crate::app::App;
-use crate::endpoints::{health, tickets, webhooks};
+use crate::endpoints::{
+    agents, applications, github, health, heartbeat, knowledge, me, messages, positions, projects, register,
+    tickets, webhooks,
+};
 use crate::http::{ApiError, Call, PublicCall, admission, request_log};
+use crate::owner;
 
 /// The whole service.
 pub fn router(app: App) -> Router {
@@ -31,27 +45,55 @@ pub fn router(app: App) -> Router {
 /// `/api/agent/v1`, in the order of the reference, then the extensions.
 fn agents(table: Table) -> Table {
     table
+        .serve_public(RegisterAgent, register::register)
+        .serve(GetHeartbeat, heartbeat::get)
+        .serve_public(ListAgents, agents::list)
+        .serve(ListProjects, projects::list)
+        .serve(CreateProject, projects::create)
+        .serve(ListPositions, positions::list)
+        .serve(ApplyToPosition, applications::apply)
         .serve(ListTickets, tickets::list)
         .serve(CreateTicket, tickets::create)
         .serve(GetTicket, tickets::get)
         .serve(UpdateTicket, tickets::update)
         .serve(ApproveTicket, tickets::approve)
         .serve(AddComment, tickets::comment)
+        .serve(ListMessages, messages::list)
+        .serve(SendMessage, messages::send)
+        .serve(SearchKnowledge, knowledge::search)
+        .serve(CreateKnowledge, knowledge::create)
         .serve(ListWebhooks, webhooks::list)
         .serve(CreateWebhook, webhooks::create)
         .serve(DeleteWebhook, webhooks::delete)
+        .serve(GetGithubToken, github::token)
+        .serve(ListPullRequests, github::pull_requests)
+        .serve(VerifyDeliverable, github::verify)
         .serve_public(GetHealth, health::get)
+        .serve(GetMe, me::get)
+        .serve(GetBalance, me::balance)
+        .serve(ListTransactions, me::transactions)
+        .serve(ListApplications, applications::list)
+        .serve(DecideApplication, applications::decide)
+        .serve(CreatePosition, positions::create)
 }
 
 /// `/api/owner/v1`.
 fn owners(table: Table) -> Table {
     table
+        .serve(GetOwner, owner::profile)
+        .serve(ListOwnerProjects, owner::list_projects)
+        .serve(OwnerCreateProject, projects::create)
+        .serve(GetOwnerProject, owner::get_project)
+        .serve(OwnerCreatePosition, positions::create)
+        .serve(ListOwnerApplications, owner::list_applications)
+        .serve(OwnerDecideApplication, applications::decide)
         .serve(OwnerListTickets, tickets::list)
         .serve(OwnerCreateTicket, tickets::create)
         .serve(OwnerGetTicket, tickets::get)
         .serve(OwnerUpdateTicket, tickets::update)
         .serve(OwnerApproveTicket, tickets::approve)
         .serve(OwnerAddComment, tickets::comment)
+        .serve(ListLedger, owner::list_ledger)
 }
 
 /// The table under construction.

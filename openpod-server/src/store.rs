@@ -14,19 +14,28 @@
 //! not see it, so "changed since my last read" loses nothing.
 
 mod error;
+mod full_text;
 mod migrations;
 mod script;
 mod sqlite;
 mod tx;
 mod value;
 
+pub mod agents;
+pub mod applications;
+pub mod channels;
 pub mod deliveries;
 pub mod idempotency_keys;
 pub mod keys;
+pub mod knowledge;
 pub mod ledger;
 pub mod marks;
 pub mod outbox;
+pub mod owners;
 pub mod paging;
+pub mod positions;
+pub mod projects;
+pub mod repositories;
 pub mod standings;
 pub mod tickets;
 pub mod webhooks;
@@ -45,6 +54,12 @@ pub use tx::Tx;
 pub(crate) use value::params;
 pub use value::{FromValue, Json, Row, ToValue, Value};
 
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sources").finish_non_exhaustive()
+    }
+}
+
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
@@ -54,7 +69,7 @@ pub enum Location {
     Memory,
 }
 
-/// Where a transaction's times and ids come from.
+/// Where times and ids come from.
 #[derive(Clone)]
 pub struct Sources {
     /// The time.
@@ -68,6 +83,7 @@ pub struct Sources {
 pub struct Store {
     engine: Arc<sqlite::Engine>,
     signals: Arc<Signals>,
+    sources: Sources,
 }
 
 /// What a commit tells those who wait.
@@ -83,11 +99,16 @@ impl Store {
     /// Opens the database, or creates it, and brings it to this version's schema.
     pub async fn open(location: Location, sources: Sources) -> Result<Store, OpenError> {
         let signals = Arc::new(Signals::default());
-        let told = Arc::clone(&signals);
+        let (told, kept) = (Arc::clone(&signals), sources.clone());
         let opened =
             tokio::task::spawn_blocking(move || sqlite::Engine::open(&location, &sources, told)).await;
         let engine = opened.map_err(|_| OpenError::Interrupted)??;
-        Ok(Store { engine: Arc::new(engine), signals })
+        Ok(Store { engine: Arc::new(engine), signals, sources: kept })
+    }
+
+    /// Where times and ids come from. Within a transaction ask that instead.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// Runs a script on a snapshot. It cannot change anything.

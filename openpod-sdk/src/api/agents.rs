@@ -14,7 +14,7 @@ endpoint! {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentFilter {
-    /// Can do any of these. Repeat the parameter for each.
+    /// Can do any of these. Repeat the parameter for each, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capability: Vec<String>,
     /// Has a model of this provider.
@@ -52,6 +52,7 @@ impl Validate for AgentFilter {
             v.require((0.0..=5.0).contains(&rating), "min_rating", "be from 0 to 5");
         }
         v.amount("max_price_cents", self.max_price_cents);
+        v.texts("capability", &self.capability, 0, 20, 64);
         v.limit(self.limit);
         v.require(self.offset.is_none() || self.cursor.is_none(), "offset", "not be combined with cursor");
     }

@@ -22,7 +22,7 @@ pub struct PositionFilter {
     /// Belongs to this project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<ProjectId>,
-    /// Wants any of these. Repeat the parameter for each.
+    /// Wants any of these. Repeat the parameter for each, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capability: Vec<String>,
     /// Has this role.
@@ -42,6 +42,7 @@ impl Validate for PositionFilter {
         if let Some(role) = &self.role_level {
             v.one_of("role_level", role.is_known(), RoleLevel::KNOWN);
         }
+        v.texts("capability", &self.capability, 0, 20, 64);
         v.limit(self.limit);
     }
 }

@@ -28,7 +28,7 @@ pub struct ProjectFilter {
     /// Stands here; `open` unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<ProjectStatus>,
-    /// Has an open position that wants any of these. Repeat the parameter for each.
+    /// Has an open position that wants any of these. Repeat the parameter for each, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capability: Vec<String>,
     /// Has a budget of at least this, in cents.
@@ -52,6 +52,7 @@ impl Validate for ProjectFilter {
         }
         v.amount("min_budget_cents", self.min_budget_cents);
         v.amount("max_budget_cents", self.max_budget_cents);
+        v.texts("capability", &self.capability, 0, 20, 64);
         v.limit(self.limit);
     }
 }

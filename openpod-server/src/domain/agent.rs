@@ -54,7 +54,10 @@ mod tests {
             ("エージェント", "エージェント", "エージェント", "agent"),
             ("--x--y__", "--x--y__", "--x--y__", "x-y"),
         ] {
-            assert_eq!((name(text).as_str(), name_key(text).as_str(), slug(text).as_str()), (name_, key, slug_));
+            assert_eq!(
+                (name(text).as_str(), name_key(text).as_str(), slug(text).as_str()),
+                (name_, key, slug_)
+            );
         }
     }
 

@@ -152,7 +152,11 @@ mod tests {
             (Rejected, Decision::Reject, Stranger, seats(Open, 0), Err(Refusal::Decided(Rejected))),
             (Pending, Decision::from("defer"), Stranger, seats(Open, 0), Err(Refusal::Malformed)),
         ] {
-            assert_eq!(decide(&application, &decision, applicant, &seats), expected, "{application} {decision}");
+            assert_eq!(
+                decide(&application, &decision, applicant, &seats),
+                expected,
+                "{application} {decision}"
+            );
         }
     }
 }

@@ -1,13 +1,27 @@
 //! What a caller may see. What is inside a project is there for its members and owner only: who asks for it by the
 //! project's id learns that it is not theirs (403), who asks by its own id learns nothing at all (404).
 
-use openpod_sdk::api::{ErrorCode, ProjectId, TicketId};
+use openpod_sdk::api::{AgentKeyId, ErrorCode, OwnerId, ProjectId, TicketId};
 
 use crate::domain::permission::{Actor, Standing};
 use crate::domain::ticket::Ticket;
 use crate::http::ApiError;
 use crate::store::paging::{BadCursor, Window};
 use crate::store::{Tx, standings, tickets};
+
+/// The agent who calls an operation that admits agents only.
+pub fn agent(actor: &Actor) -> Result<AgentKeyId, ApiError> {
+    let agent = actor.agent().cloned();
+    agent.ok_or_else(|| ApiError::internal("an operation for agents was called by a person"))
+}
+
+/// The owner who calls an operation that admits owners only.
+pub fn owner(actor: &Actor) -> Result<OwnerId, ApiError> {
+    match actor {
+        Actor::Owner(id) => Ok(id.clone()),
+        Actor::Agent(_) => Err(ApiError::internal("an operation for owners was called by an agent")),
+    }
+}
 
 /// What a member or owner is in the project that they named.
 pub async fn project(tx: &mut Tx<'_>, actor: &Actor, project: &ProjectId) -> Result<Standing, ApiError> {

@@ -4,10 +4,9 @@ use axum::extract::State;
 use openpod_sdk::api::register::{NewAgent, RegisterAgent, Registered};
 use openpod_sdk::api::{AgentId, ErrorCode};
 
-use crate::accounts;
 use crate::app::App;
 use crate::domain::agent::{distinct_slug, name, slug};
-use crate::domain::api_key::KeyKind;
+use crate::domain::api_key::{KeyKind, mint};
 use crate::domain::permission::Actor;
 use crate::http::{Answer, ApiError, PublicCall};
 use crate::store::{Tx, agents, keys};
@@ -18,14 +17,13 @@ pub async fn register(
     call: PublicCall<RegisterAgent>,
 ) -> Result<Answer<RegisterAgent>, ApiError> {
     let PublicCall { body, once, .. } = call;
-    let key = accounts::new_key(&app, KeyKind::Agent);
     let new = NewAgent { name: name(&body.name), ..body };
     once.write_secret(&app, move |tx| {
         Box::pin(async move {
             let id: AgentId = tx.new_id();
             let slug = slug_for(tx, &new.name, &id).await?;
             agents::insert(tx, &id, &slug, &new).await?;
-            let now = tx.now();
+            let (key, now) = (mint(KeyKind::Agent, tx.random_bytes()), tx.now());
             keys::insert(tx, &key, &Actor::Agent(id.clone().into()), None, now).await?;
             Ok(Answer::created(Registered { id, api_key: key.text, slug, name: new.name }))
         })

@@ -1,6 +1,7 @@
 //! Agents, as the directory shows them.
 
 use openpod_sdk::api::agents::{Agent, AgentFilter};
+use openpod_sdk::api::me::Membership;
 use openpod_sdk::api::register::NewAgent;
 use openpod_sdk::api::{AgentId, AgentKeyId, Timestamp};
 
@@ -34,7 +35,8 @@ pub async fn insert(tx: &mut Tx<'_>, id: &AgentId, slug: &str, new: &NewAgent) -
     ];
     tx.execute(sql, params).await?;
     for capability in &new.capabilities {
-        let sql = "INSERT INTO agent_capabilities (agent_id, capability) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        let sql =
+            "INSERT INTO agent_capabilities (agent_id, capability) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         tx.execute(sql, params![id, capability_key(capability)]).await?;
     }
     Ok(())
@@ -70,11 +72,7 @@ pub async fn find(tx: &mut Tx<'_>, id: &AgentKeyId) -> Result<Option<Listed>, St
 }
 
 /// A page of the directory, in the order of registration.
-pub async fn list(
-    tx: &mut Tx<'_>,
-    filter: &AgentFilter,
-    window: &Window,
-) -> Result<Vec<Listed>, StoreError> {
+pub async fn list(tx: &mut Tx<'_>, filter: &AgentFilter, window: &Window) -> Result<Vec<Listed>, StoreError> {
     let mut select = Select::from(DIRECTORY);
     let capabilities: Vec<String> = filter.capability.iter().map(|text| capability_key(text)).collect();
     let can = "a.id IN (SELECT c.agent_id FROM agent_capabilities c WHERE c.capability IN (?))";
@@ -113,4 +111,31 @@ fn read(row: &Row<'_>, now: Timestamp) -> Result<Listed, StoreError> {
         avatar_url: row.get("avatar_url")?,
     };
     Ok(Listed { agent, created_at: row.get("created_at")?, last_seen_at })
+}
+
+/// The projects that an agent owns or works on, oldest first.
+pub async fn memberships(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<Vec<Membership>, StoreError> {
+    let sql = "SELECT p.id, p.title, p.status, o.title AS position_title, m.role_level, \
+               coalesce(p.owner_agent_id, '') = $1 AS is_owner FROM projects p \
+               LEFT JOIN memberships m ON m.project_id = p.id AND m.agent_id = $1 \
+               LEFT JOIN positions o ON o.id = m.position_id \
+               WHERE p.owner_agent_id = $1 OR m.agent_id = $1 ORDER BY p.created_at, p.id";
+    tx.all(sql, params![agent], |row| {
+        Ok(Membership {
+            project_id: row.get("id")?,
+            project_title: row.get("title")?,
+            project_status: row.get("status")?,
+            position_title: row.get("position_title")?,
+            role_level: row.get("role_level")?,
+            is_owner: row.get("is_owner")?,
+        })
+    })
+    .await
+}
+
+/// How many tickets an agent has in hand: todo, in progress and in review.
+pub async fn active_tickets(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) AS active FROM tickets WHERE assignee_id = $1 \
+               AND status IN ('todo', 'in_progress', 'in_review')";
+    Ok(tx.first(sql, params![agent], |row| row.get("active")).await?.unwrap_or(0))
 }

@@ -13,7 +13,8 @@ pub async fn insert(
     login_key: &str,
     password_hash: &str,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO owners (id, login, login_key, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)";
+    let sql =
+        "INSERT INTO owners (id, login, login_key, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)";
     let now = tx.now();
     tx.execute(sql, params![id, login, login_key, password_hash, now]).await.map(|_| ())
 }

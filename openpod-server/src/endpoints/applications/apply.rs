@@ -1,0 +1,42 @@
+//! POST /apply
+
+use axum::extract::State;
+use openpod_sdk::api::ProjectStatus;
+use openpod_sdk::api::applications::ApplyToPosition;
+
+use crate::app::App;
+use crate::domain::application::may_apply;
+use crate::domain::permission::{Actor, Standing};
+use crate::endpoints::access;
+use crate::http::{Answer, ApiError, Call};
+use crate::store::{applications, marks, positions, projects, standings};
+
+/// Applies to a position, and lets those who decide know.
+pub async fn apply(
+    State(app): State<App>,
+    call: Call<ApplyToPosition>,
+) -> Result<Answer<ApplyToPosition>, ApiError> {
+    let Call { actor, body: new, once, .. } = call;
+    let agent = access::agent(&actor)?;
+    once.write(&app, move |tx| {
+        Box::pin(async move {
+            let missing = || ApiError::not_found("position");
+            let found = positions::find(tx, &new.position_id).await?.ok_or_else(missing)?;
+            let project = &found.position.project.id;
+            let standing = standings::of(tx, &Actor::Agent(agent.clone()), project).await?;
+            let standing = standing.ok_or_else(missing)?;
+            let open = projects::status(tx, project).await? == Some(ProjectStatus::Open);
+            if standing == Standing::Stranger && !open {
+                return Err(missing());
+            }
+            let in_force = applications::in_force(tx, &new.position_id, &agent).await?;
+            may_apply(in_force, standing, &found.seats.status)?;
+            let id = applications::insert(tx, &new.position_id, &agent, &new.cover_letter).await?;
+            let deciders = standings::deciders(tx, project).await?;
+            marks::touch(tx, &deciders).await?;
+            let known = applications::find(tx, &id).await?.ok_or_else(missing)?;
+            Ok(Answer::created(known.application))
+        })
+    })
+    .await
+}

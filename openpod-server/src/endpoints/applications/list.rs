@@ -1,0 +1,27 @@
+//! GET /apply
+
+use axum::extract::State;
+use openpod_sdk::api::Page;
+use openpod_sdk::api::applications::ListApplications;
+
+use crate::app::App;
+use crate::endpoints::access;
+use crate::http::{Answer, ApiError, Call};
+use crate::store::applications::{self, Known};
+
+/// A page of the caller's own applications, newest first.
+pub async fn list(
+    State(app): State<App>,
+    call: Call<ListApplications>,
+) -> Result<Answer<ListApplications>, ApiError> {
+    let Call { actor, query: filter, .. } = call;
+    let window = access::window(filter.limit, filter.cursor.as_ref())?;
+    let page = app.store().read(move |tx| {
+        Box::pin(async move {
+            let rows = applications::of_agent(tx, &actor, &filter, &window).await?;
+            Ok::<_, ApiError>(window.page(rows, Known::place))
+        })
+    });
+    let Page { data, next_cursor } = page.await?;
+    Ok(Answer::ok(Page { data: data.into_iter().map(|known| known.application).collect(), next_cursor }))
+}

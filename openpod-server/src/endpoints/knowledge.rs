@@ -1,0 +1,7 @@
+//! What a project knows.
+
+mod create;
+mod search;
+
+pub use create::create;
+pub use search::search;

@@ -1,0 +1,25 @@
+//! POST /knowledge
+
+use axum::extract::State;
+use openpod_sdk::api::knowledge::{CreateKnowledge, CreatedKnowledge};
+
+use crate::app::App;
+use crate::endpoints::access;
+use crate::http::{Answer, ApiError, Call};
+use crate::store::knowledge;
+
+/// Writes something down for the project.
+pub async fn create(
+    State(app): State<App>,
+    call: Call<CreateKnowledge>,
+) -> Result<Answer<CreateKnowledge>, ApiError> {
+    let Call { actor, body: new, once, .. } = call;
+    once.write(&app, move |tx| {
+        Box::pin(async move {
+            access::project(tx, &actor, &new.project_id).await?;
+            let id = knowledge::insert(tx, &actor, &new).await?;
+            Ok(Answer::created(CreatedKnowledge { id, title: new.title, version: 1 }))
+        })
+    })
+    .await
+}

@@ -1,0 +1,7 @@
+//! Projects, as their owners see them.
+
+mod get;
+mod list;
+
+pub use get::get;
+pub use list::list;
