@@ -7,9 +7,10 @@ use ipnet::IpNet;
 use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::Clock;
 
+use crate::github::Github;
 use crate::ids::{Randomness, new_id};
 use crate::rate_limit::{CAPACITY, Rate, RateLimiter};
-use crate::store::{Sources, Store};
+use crate::store::Store;
 use crate::webhooks::TargetPolicy;
 
 /// The server's state. Clones share it.
@@ -20,14 +21,14 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// The database.
     pub store: Store,
-    /// Where times and ids come from; the same as the store's.
-    pub sources: Sources,
     /// How often callers may call.
     pub limits: Limits,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where webhooks may go.
-    pub targets: TargetPolicy,
+    pub webhook_targets: TargetPolicy,
+    /// The GitHub that projects have their repositories on.
+    pub github: Github,
 }
 
 /// How often callers may call.
@@ -75,8 +76,13 @@ impl App {
     }
 
     /// Where webhooks may go.
-    pub fn targets(&self) -> &TargetPolicy {
-        &self.0.targets
+    pub fn webhook_targets(&self) -> &TargetPolicy {
+        &self.0.webhook_targets
+    }
+
+    /// The GitHub that projects have their repositories on.
+    pub fn github(&self) -> &Github {
+        &self.0.github
     }
 
     /// The current time. Within a transaction ask it instead.
@@ -86,12 +92,12 @@ impl App {
 
     /// Where the time comes from.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.0.sources.clock
+        &self.store().sources().clock
     }
 
     /// Where the randomness comes from.
     pub fn randomness(&self) -> &Arc<dyn Randomness> {
-        &self.0.sources.randomness
+        &self.store().sources().randomness
     }
 
     /// A new id. Within a transaction ask it instead.

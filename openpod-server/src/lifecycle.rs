@@ -27,6 +27,7 @@ pub struct Server {
     app: App,
     forge: Option<Forge>,
     routes: Router,
+    deliveries: webhooks::Worker,
     url: Url,
 }
 
@@ -40,8 +41,11 @@ pub enum StartError {
     #[error("the forge: {0}")]
     Forge(#[source] Box<dyn Error + Send + Sync>),
     /// The GitHub App's settings cannot be used.
-    #[error("GitHub: {0}")]
-    Github(#[source] Box<dyn Error + Send + Sync>),
+    #[error(transparent)]
+    Github(#[from] github::GithubSetupError),
+    /// No HTTP client could be made to deliver webhooks with.
+    #[error("webhooks cannot be sent: {0}")]
+    Webhooks(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl Server {
@@ -57,20 +61,22 @@ impl Server {
             None => Github::disconnected(),
             Some(app) => github(app, &sources)?,
         };
+        let targets = webhooks::TargetPolicy { allow: config.webhooks.allow.clone() };
         let limits = config.limits;
         let app = App::new(Parts {
             store,
-            sources,
             limits: Limits::new(limits.requests_per_minute, limits.burst, limits.registrations_per_hour),
             trusted_proxies: config.listen.trusted_proxies.clone(),
+            webhook_targets: targets.clone(),
             github,
-            webhook_targets: webhooks::TargetPolicy { allow: config.webhooks.allow.clone() },
         });
+        let sender = webhooks::Sender::new(targets).map_err(|error| StartError::Webhooks(error.into()))?;
+        let deliveries = webhooks::Worker::new(app.store().clone(), sender);
         let mut routes = router(app.clone());
         if let Some(forge) = &forge {
             routes = Router::new().nest(FORGE_PATH, forge.router()).fallback_service(routes);
         }
-        Ok(Server { app, forge, routes, url })
+        Ok(Server { app, forge, routes, deliveries, url })
     }
 
     /// What its handlers share.
@@ -95,7 +101,7 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let stop = CancellationToken::new();
-        let deliveries = tokio::spawn(webhooks::run(self.app.clone(), stop.clone().cancelled_owned()));
+        let deliveries = tokio::spawn(webhooks::run(self.deliveries, stop.clone().cancelled_owned()));
         let service = self.routes.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, service)
             .with_graceful_shutdown({
@@ -126,7 +132,7 @@ fn github(app: GithubApp, sources: &Sources) -> Result<Github, StartError> {
         app_id: app.app_id,
         private_key_pem: app.private_key,
     };
-    Github::connect(settings, Arc::clone(&sources.clock)).map_err(|error| StartError::Github(error.into()))
+    Ok(Github::connect(settings, Arc::clone(&sources.clock))?)
 }
 
 /// Opens the forge that the configuration asks for, with the App that the server is in it.
@@ -143,7 +149,7 @@ pub async fn open_forge(
     let clock = move || jiff::Timestamp::from_microsecond(clock.now().as_micros()).unwrap_or_default();
     let forge = Forge::open(settings, Arc::new(clock)).await.map_err(|error| StartError::Forge(error.into()))?;
     let app = forge
-        .ensure_app("openpod", openpod_forge::Permissions::all_write())
+        .ensure_app("openpod", openpod_forge::Permissions::for_agents())
         .await
         .map_err(|error| StartError::Forge(error.into()))?;
     let app = GithubApp {

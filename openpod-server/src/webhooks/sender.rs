@@ -78,7 +78,12 @@ pub struct Sender {
 
 impl Sender {
     /// A sender that reaches what `policy` allows.
-    pub fn new(
+    pub fn new(policy: TargetPolicy) -> Result<Self, reqwest::Error> {
+        Self::with(policy, Arc::new(SystemNames), DEADLINE)
+    }
+
+    /// [`Sender::new`], with another way to look names up and another deadline.
+    pub fn with(
         policy: TargetPolicy,
         names: Arc<dyn Names>,
         deadline: Duration,

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::sender::Sender;
 use crate::domain::delivery::{Outcome, decide};
 use crate::store::deliveries::{Attempt, Lane, Leased, finish, lease, next_due};
-use crate::store::{Sources, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How much longer than an attempt's deadline a lease lasts: time enough to note how it ended.
 const LEASE_MARGIN: Duration = Duration::from_secs(45);
@@ -23,7 +23,6 @@ pub struct Worker(Arc<Parts>);
 
 struct Parts {
     store: Store,
-    sources: Sources,
     sender: Sender,
     lease: Duration,
 }
@@ -64,10 +63,10 @@ impl Flights {
 }
 
 impl Worker {
-    /// A worker on this store. Its sources are the store's.
-    pub fn new(store: Store, sources: Sources, sender: Sender) -> Self {
+    /// A worker on this store.
+    pub fn new(store: Store, sender: Sender) -> Self {
         let lease = sender.deadline() + LEASE_MARGIN;
-        Self(Arc::new(Parts { store, sources, sender, lease }))
+        Self(Arc::new(Parts { store, sender, lease }))
     }
 
     /// Attempts everything that is due now, and what becomes due meanwhile. Completes when nothing is left.
@@ -149,12 +148,12 @@ impl Worker {
     }
 
     fn now(&self) -> Timestamp {
-        self.0.sources.clock.now()
+        self.0.store.sources().clock.now()
     }
 
     fn dice(&self) -> u32 {
         let mut bytes = [0; 4];
-        self.0.sources.randomness.fill(&mut bytes);
+        self.0.store.sources().randomness.fill(&mut bytes);
         u32::from_le_bytes(bytes)
     }
 }

@@ -7,11 +7,13 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use openpod_sdk::Secret;
-use openpod_sdk::clock::ManualClock;
+use openpod_sdk::clock::{Clock, ManualClock};
 use openpod_server::app::{App, Limits, Parts};
+use openpod_server::github::Github;
 use openpod_server::ids::SystemRandomness;
 use openpod_server::router::router;
 use openpod_server::store::{Location, Sources, Store};
+use openpod_server::webhooks::TargetPolicy;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -55,10 +57,26 @@ impl World {
     }
 
     pub async fn with_limits(limits: Limits) -> World {
+        Self::with(limits, TargetPolicy::default(), |_| Github::disconnected()).await
+    }
+
+    /// A platform whose webhooks reach what `targets` allows.
+    pub async fn with_targets(targets: TargetPolicy) -> World {
+        Self::with(Limits::new(1_000_000, 1_000_000, 1_000_000), targets, |_| Github::disconnected()).await
+    }
+
+    /// A platform that reaches what `targets` allows and the GitHub that is made with its clock.
+    pub async fn with(
+        limits: Limits,
+        webhook_targets: TargetPolicy,
+        github: impl FnOnce(Arc<dyn Clock>) -> Github,
+    ) -> World {
         let clock = ManualClock::new("2026-03-12T10:30:00Z".parse().unwrap());
         let sources = Sources { clock: Arc::new(clock.clone()), randomness: Arc::new(SystemRandomness) };
-        let store = Store::open(Location::Memory, sources.clone()).await.unwrap();
-        let app = App::new(Parts { store, sources, limits, trusted_proxies: Vec::new() });
+        let github = github(Arc::clone(&sources.clock));
+        let store = Store::open(Location::Memory, sources).await.unwrap();
+        let trusted_proxies = Vec::new();
+        let app = App::new(Parts { store, limits, trusted_proxies, webhook_targets, github });
         World { router: router(app.clone()), app, clock }
     }
 

@@ -21,7 +21,7 @@ pub async fn create(
 ) -> Result<Answer<CreateWebhook>, ApiError> {
     let Call { actor, body, once, .. } = call;
     let agent = agent(&actor)?;
-    app.targets().check(&body.url).map_err(|refused| ApiError::field("url", &refused.to_string()))?;
+    app.webhook_targets().check(&body.url).map_err(|refused| ApiError::field("url", &refused.to_string()))?;
     let (secret, shown) = match &body.secret {
         Some(chosen) => (chosen.clone(), None),
         None => {

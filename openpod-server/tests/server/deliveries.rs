@@ -1,0 +1,547 @@
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use openpod_sdk::api::{EventKind, Timestamp};
+use openpod_sdk::clock::Clock;
+use openpod_sdk::webhook::{Event, Verifier};
+use openpod_server::domain::delivery::Fate;
+use openpod_server::store::StoreError;
+use openpod_server::store::deliveries::{self, Attempt, Lane, Leased};
+use openpod_server::webhooks::sender::Names;
+use openpod_server::webhooks::{self, Sender, TargetPolicy, Worker};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use wiremock::matchers::{header, path};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+use super::world::{AGENT, OWNER, Person, Project, World, text};
+
+const SECRETS: [&str; 2] = ["my-signing-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="];
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A platform that delivers to this machine, a project, a worker of it, and whoever delivers.
+struct Stage {
+    world: World,
+    project: Project,
+    agent: Person,
+}
+
+/// Names and where they lead, for tests.
+struct Book(HashMap<&'static str, Vec<IpAddr>>);
+
+impl Names for Book {
+    fn look_up(&self, name: String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
+        let found = self.0.get(name.as_str()).cloned();
+        Box::pin(async move { found.ok_or_else(|| std::io::Error::other("there is no such name")) })
+    }
+}
+
+fn local() -> TargetPolicy {
+    TargetPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()] }
+}
+
+fn book() -> Arc<Book> {
+    let lead = |to: &[&str]| to.iter().map(|ip| ip.parse().unwrap()).collect();
+    Arc::new(Book(HashMap::from([
+        ("receiver.test", lead(&["127.0.0.1"])),
+        ("private.test", lead(&["10.0.0.1"])),
+        ("mixed.test", lead(&["127.0.0.1", "93.184.216.34"])),
+        ("nowhere.test", lead(&[])),
+    ])))
+}
+
+impl Stage {
+    async fn new() -> Stage {
+        let world = World::with_targets(local()).await;
+        let owner = world.owner("olga").await;
+        let project = world.project(&owner).await;
+        let agent = world.member(&project, "wanda", "worker").await;
+        Stage { world, project, agent }
+    }
+
+    fn worker(&self) -> Worker {
+        self.worker_within(PATIENCE)
+    }
+
+    fn worker_within(&self, deadline: Duration) -> Worker {
+        let sender = Sender::with(local(), book(), deadline).unwrap();
+        Worker::new(self.world.app.store().clone(), sender)
+    }
+
+    async fn register(&self, url: &str) -> Value {
+        self.register_for(&self.agent, url).await
+    }
+
+    async fn register_for(&self, agent: &Person, url: &str) -> Value {
+        let body = json!({"url": url, "events": ["ticket_assigned"], "secret": SECRETS[1]});
+        self.world.post(&format!("{AGENT}/webhooks"), agent, body).await.expect(201)
+    }
+
+    /// Causes an event for the worker.
+    async fn assign(&self) -> String {
+        self.world.ticket(&self.project, Some(&self.agent)).await
+    }
+
+    async fn webhook(&self) -> Value {
+        self.world.get(&format!("{AGENT}/webhooks"), &self.agent).await.expect(200)[0].clone()
+    }
+
+    /// Status, count of attempts and last complaint of each delivery, in the order they came.
+    async fn outbox(&self) -> Vec<(String, u32, Option<String>)> {
+        let sql = "SELECT d.status, d.attempts, (SELECT a.error FROM delivery_attempts a \
+                   WHERE a.delivery_id = d.id AND a.attempt = d.attempts) AS error FROM deliveries d ORDER BY d.rowid";
+        let read = self.world.app.store().read(move |tx| {
+            Box::pin(async move {
+                tx.all(sql, &[], |row| Ok((row.get("status")?, row.get("attempts")?, row.get("error")?)))
+                    .await
+            })
+        });
+        read.await.map_err(|error: StoreError| error).unwrap()
+    }
+
+    async fn lease(&self) -> Vec<Leased> {
+        let write = self.world.app.store().write(move |tx| {
+            let until = tx.now().plus(PATIENCE);
+            Box::pin(deliveries::lease(tx, Lane::Working, 10, until))
+        });
+        write.await.unwrap()
+    }
+}
+
+async fn answering(status: u16) -> MockServer {
+    let receiver = MockServer::start().await;
+    Mock::given(path("/hook")).respond_with(ResponseTemplate::new(status)).mount(&receiver).await;
+    receiver
+}
+
+fn hook(receiver: &MockServer) -> String {
+    format!("{}/hook", receiver.uri())
+}
+
+async fn received(receiver: &MockServer) -> Vec<Request> {
+    receiver.received_requests().await.unwrap()
+}
+
+fn ticket_of(request: &Request) -> String {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    text(&body["data"]["ticket_id"])
+}
+
+/// Tells a test of each request, then answers 200.
+struct Tell(mpsc::UnboundedSender<()>);
+
+impl Respond for Tell {
+    fn respond(&self, _: &Request) -> ResponseTemplate {
+        self.0.send(()).unwrap();
+        ResponseTemplate::new(200)
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_arrives_signed_in_both_schemes_for_either_kind_of_secret() {
+    let stage = Stage::new().await;
+    let receiver = answering(200).await;
+    for secret in SECRETS {
+        let body = json!({"url": hook(&receiver), "events": ["*"], "secret": secret});
+        stage.world.post(&format!("{AGENT}/webhooks"), &stage.agent, body).await.expect(201);
+    }
+    let ticket = stage.assign().await;
+    stage.worker().deliver_due().await.unwrap();
+
+    let (requests, now) = (received(&receiver).await, stage.world.clock.now());
+    assert_eq!(requests.len(), 2);
+    for secret in SECRETS {
+        let standard = Verifier::new([secret.into()]).unwrap();
+        let proven = requests.iter().find_map(|r| standard.verify(&r.headers, &r.body, now).ok()).unwrap();
+        let Event::TicketAssigned(event) = proven.delivery.event() else { panic!("{proven:?}") };
+        assert_eq!(
+            (event.ticket_id.as_str(), proven.delivery.kind),
+            (ticket.as_str(), EventKind::TicketAssigned)
+        );
+        let older = standard.accept_legacy();
+        let alone = requests.iter().map(|request| {
+            let mut headers = request.headers.clone();
+            headers.remove("webhook-signature");
+            older.verify(&headers, &request.body, now)
+        });
+        assert_eq!(alone.filter(Result::is_ok).count(), 1);
+    }
+    for request in &requests {
+        assert_eq!(request.headers["x-webhook-event"], "ticket_assigned");
+        assert_eq!(request.headers["content-type"], "application/json");
+    }
+    assert_eq!(stage.outbox().await, vec![("delivered".to_owned(), 1, None); 2]);
+}
+
+#[tokio::test]
+async fn what_failed_is_sent_again_after_its_pause_under_the_same_id() {
+    let stage = Stage::new().await;
+    let receiver = MockServer::start().await;
+    Mock::given(path("/hook"))
+        .respond_with(ResponseTemplate::new(500))
+        .up_to_n_times(2)
+        .mount(&receiver)
+        .await;
+    Mock::given(path("/hook")).respond_with(ResponseTemplate::new(204)).mount(&receiver).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    let worker = stage.worker();
+    for (seconds, sent) in [(0, 1), (3, 1), (4, 2), (200, 2), (200, 3), (1_000_000, 3)] {
+        stage.world.clock.advance(Duration::from_secs(seconds));
+        worker.deliver_due().await.unwrap();
+        assert_eq!(received(&receiver).await.len(), sent, "after {seconds} s more");
+    }
+    let requests = received(&receiver).await;
+    let first = &requests[0];
+    for again in &requests[1..] {
+        assert_eq!((&again.headers["webhook-id"], &again.body), (&first.headers["webhook-id"], &first.body));
+        assert_ne!(again.headers["webhook-timestamp"], first.headers["webhook-timestamp"]);
+    }
+    assert_eq!(stage.outbox().await, [("delivered".to_owned(), 3, None)]);
+}
+
+#[tokio::test]
+async fn after_ten_attempts_a_delivery_has_failed_and_the_next_one_is_still_made() {
+    let stage = Stage::new().await;
+    let receiver = answering(500).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    let worker = stage.worker();
+    for _ in 0..100 {
+        stage.world.clock.advance(Duration::from_secs(3600));
+        worker.deliver_due().await.unwrap();
+    }
+    assert_eq!(received(&receiver).await.len(), 10);
+    let complaint = Some("the receiver answered 500".to_owned());
+    assert_eq!(stage.outbox().await, [("failed".to_owned(), 10, complaint)]);
+    assert_eq!(stage.webhook().await["is_active"], true);
+    stage.assign().await;
+    worker.deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), 11);
+}
+
+#[tokio::test]
+async fn five_days_without_a_success_disable_a_webhook() {
+    let stage = Stage::new().await;
+    let receiver = answering(500).await;
+    stage.register(&hook(&receiver)).await;
+    let worker = stage.worker();
+    for day in 0..=5 {
+        assert_eq!(stage.webhook().await["is_active"], true, "on day {day}");
+        stage.assign().await;
+        worker.deliver_due().await.unwrap();
+        stage.world.clock.advance(Duration::from_secs(86_400));
+    }
+    let webhook = stage.webhook().await;
+    assert_eq!(webhook["is_active"], false);
+    assert!(text(&webhook["disabled_reason"]).contains("5 days"), "{webhook}");
+    let sent = received(&receiver).await.len();
+    stage.assign().await;
+    worker.deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), sent);
+    assert!(stage.outbox().await.iter().all(|(status, ..)| status == "failed"));
+}
+
+#[tokio::test]
+async fn one_success_makes_a_webhook_whole_again() {
+    let stage = Stage::new().await;
+    let receiver = MockServer::start().await;
+    Mock::given(path("/hook"))
+        .respond_with(ResponseTemplate::new(500))
+        .up_to_n_times(1)
+        .mount(&receiver)
+        .await;
+    Mock::given(path("/hook"))
+        .respond_with(ResponseTemplate::new(200))
+        .up_to_n_times(1)
+        .mount(&receiver)
+        .await;
+    Mock::given(path("/hook")).respond_with(ResponseTemplate::new(500)).mount(&receiver).await;
+    stage.register(&hook(&receiver)).await;
+    let worker = stage.worker();
+    stage.assign().await;
+    worker.deliver_due().await.unwrap();
+    stage.world.clock.advance(Duration::from_secs(4 * 86_400));
+    worker.deliver_due().await.unwrap();
+    stage.assign().await;
+    worker.deliver_due().await.unwrap();
+    stage.world.clock.advance(Duration::from_secs(4 * 86_400));
+    worker.deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), 4);
+    assert_eq!(stage.webhook().await["is_active"], true);
+}
+
+#[tokio::test]
+async fn gone_disables_a_webhook_and_ends_what_waits_for_it() {
+    let stage = Stage::new().await;
+    let receiver = answering(410).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    stage.assign().await;
+    stage.worker().deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), 1);
+    let webhook = stage.webhook().await;
+    assert_eq!(webhook["is_active"], false);
+    assert!(text(&webhook["disabled_reason"]).contains("410"), "{webhook}");
+    stage.assign().await;
+    stage.world.clock.advance(Duration::from_secs(86_400));
+    stage.worker().deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), 1);
+    assert_eq!(stage.outbox().await.iter().filter(|(status, ..)| status == "failed").count(), 2);
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_a_pause_gets_it() {
+    let stage = Stage::new().await;
+    let receiver = MockServer::start().await;
+    let busy = ResponseTemplate::new(503).insert_header("retry-after", "3600");
+    Mock::given(path("/hook")).respond_with(busy).up_to_n_times(1).mount(&receiver).await;
+    Mock::given(path("/hook")).respond_with(ResponseTemplate::new(200)).mount(&receiver).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    for (seconds, sent) in [(0, 1), (3599, 1), (1, 2)] {
+        stage.world.clock.advance(Duration::from_secs(seconds));
+        stage.worker().deliver_due().await.unwrap();
+        assert_eq!(received(&receiver).await.len(), sent);
+    }
+}
+
+#[tokio::test]
+async fn deliveries_keep_their_order_where_nothing_failed() {
+    let stage = Stage::new().await;
+    let receiver = answering(200).await;
+    stage.register(&hook(&receiver)).await;
+    let mut tickets = Vec::new();
+    for _ in 0..20 {
+        tickets.push(stage.assign().await);
+        stage.world.clock.advance(Duration::from_micros(1));
+    }
+    let (one, other) = (stage.worker(), stage.worker());
+    let (one, other) = tokio::join!(one.deliver_due(), other.deliver_due());
+    one.and(other).unwrap();
+    stage.worker().deliver_due().await.unwrap();
+    let arrived: Vec<_> = received(&receiver).await.iter().map(ticket_of).collect();
+    assert_eq!(arrived, tickets);
+}
+
+#[tokio::test]
+async fn several_workers_deliver_each_event_once() {
+    let stage = Stage::new().await;
+    let receiver = answering(200).await;
+    for n in 0..10 {
+        stage.register(&format!("{}?n={n}", hook(&receiver))).await;
+    }
+    stage.assign().await;
+    let workers: Vec<_> = (0..4).map(|_| stage.worker()).collect();
+    let done = futures_util::future::join_all(workers.iter().map(Worker::deliver_due)).await;
+    assert!(done.iter().all(Result::is_ok));
+    assert_eq!(received(&receiver).await.len(), 10);
+}
+
+#[tokio::test]
+async fn the_lease_of_a_dead_process_runs_out_and_its_late_verdict_counts_for_nothing() {
+    let stage = Stage::new().await;
+    let receiver = answering(200).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    let [leased] = stage.lease().await.try_into().unwrap();
+    stage.worker().deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), 0);
+
+    stage.world.clock.advance(PATIENCE);
+    stage.worker().deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), 1);
+
+    let now: Timestamp = stage.world.clock.now();
+    let attempt =
+        Attempt { begun_at: now, ended_at: now, http_status: Some(500), error: Some("late".to_owned()) };
+    let write = stage.world.app.store().write(move |tx| {
+        Box::pin(async move {
+            let fate = Fate::Again { at: now, failing_since: now };
+            deliveries::finish(tx, &leased, &attempt, fate).await
+        })
+    });
+    assert!(!write.await.unwrap());
+    assert_eq!(stage.outbox().await, [("delivered".to_owned(), 1, None)]);
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_failure_and_nothing_follows_it() {
+    let stage = Stage::new().await;
+    let receiver = MockServer::start().await;
+    let elsewhere = ResponseTemplate::new(307).insert_header("location", "/elsewhere");
+    Mock::given(path("/hook")).respond_with(elsewhere).mount(&receiver).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    stage.worker().deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), 1);
+    let complaint = "the receiver answered 307, and redirects are not followed".to_owned();
+    assert_eq!(stage.outbox().await, [("pending".to_owned(), 1, Some(complaint))]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_not_read_to_its_end() {
+    let stage = Stage::new().await;
+    let receiver = MockServer::start().await;
+    let chatty = ResponseTemplate::new(200).set_body_bytes(vec![b'x'; 4 * 1024 * 1024]);
+    Mock::given(path("/hook")).respond_with(chatty).mount(&receiver).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    stage.worker().deliver_due().await.unwrap();
+    assert_eq!(stage.outbox().await, [("delivered".to_owned(), 1, None)]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_holds_up_nobody_else() {
+    let stage = Stage::new().await;
+    // The machine accepts for it, and nobody ever answers.
+    let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    stage.register(&format!("http://{}/hook", hanging.local_addr().unwrap())).await;
+    let receiver = MockServer::start().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    Mock::given(path("/hook")).respond_with(Tell(tell)).mount(&receiver).await;
+    stage.register(&hook(&receiver)).await;
+
+    let running = tokio::spawn(webhooks::run(stage.worker(), std::future::pending()));
+    for _ in 0..3 {
+        stage.assign().await;
+        told.recv().await.unwrap();
+    }
+    running.abort();
+    let hung = stage
+        .outbox()
+        .await
+        .iter()
+        .filter(|(status, attempts, _)| status == "pending" && *attempts == 0)
+        .count();
+    assert!(hung >= 3, "{:?}", stage.outbox().await);
+}
+
+#[tokio::test]
+async fn the_deadline_covers_a_receiver_that_never_answers() {
+    let stage = Stage::new().await;
+    let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    stage.register(&format!("http://{}/hook", hanging.local_addr().unwrap())).await;
+    stage.assign().await;
+    stage.worker_within(Duration::from_millis(20)).deliver_due().await.unwrap();
+    let [(status, attempts, complaint)] = stage.outbox().await.try_into().unwrap();
+    assert_eq!((status.as_str(), attempts), ("pending", 1));
+    assert!(complaint.unwrap().contains("did not answer in full within"));
+}
+
+#[tokio::test]
+async fn names_are_judged_by_where_they_lead_and_connected_to_there() {
+    let stage = Stage::new().await;
+    let receiver = answering(200).await;
+    let port = receiver.address().port();
+    for (name, expected) in [
+        ("receiver.test", None),
+        ("private.test", Some("plain http goes only to networks that the operator of this platform allows")),
+        ("mixed.test", Some("plain http goes only to networks that the operator of this platform allows")),
+        ("nowhere.test", Some("")),
+        ("unknown.test", Some("there is no such name")),
+    ] {
+        let webhook = stage.register(&format!("http://{name}:{port}/hook")).await;
+        stage.assign().await;
+        stage.worker().deliver_due().await.unwrap();
+        let (status, _, complaint) = stage.outbox().await.pop().unwrap();
+        assert_eq!(status == "delivered", expected.is_none(), "{name}: {complaint:?}");
+        let complaint = complaint.unwrap_or_default();
+        assert!(complaint.contains(expected.unwrap_or_default()), "{name}: {complaint}");
+        assert!(!complaint.contains("/hook"), "{complaint}");
+        let one = format!("{AGENT}/webhooks/{}", text(&webhook["id"]));
+        stage.world.call(http::Method::DELETE, &one, Some(&stage.agent), None).await.expect(200);
+    }
+    assert_eq!(received(&receiver).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_deleted_webhook_is_deleted_with_it() {
+    let stage = Stage::new().await;
+    let receiver = answering(200).await;
+    let webhook = stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    let one = format!("{AGENT}/webhooks/{}", text(&webhook["id"]));
+    stage.world.call(http::Method::DELETE, &one, Some(&stage.agent), None).await.expect(200);
+    stage.worker().deliver_due().await.unwrap();
+    assert_eq!((received(&receiver).await.len(), stage.outbox().await.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn who_stops_finishes_the_attempts_in_flight_and_begins_no_more() {
+    /// Tells of the request, and answers when it is allowed to.
+    struct Held(mpsc::UnboundedSender<()>, std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+    impl Respond for Held {
+        fn respond(&self, _: &Request) -> ResponseTemplate {
+            self.0.send(()).unwrap();
+            self.1.lock().unwrap().recv().unwrap();
+            ResponseTemplate::new(200)
+        }
+    }
+
+    let stage = Stage::new().await;
+    let receiver = MockServer::start().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (release, held) = std::sync::mpsc::channel();
+    Mock::given(path("/hook")).respond_with(Held(tell, held.into())).mount(&receiver).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    stage.world.clock.advance(Duration::from_micros(1));
+    stage.assign().await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(webhooks::run(stage.worker(), async {
+        let _ = stopped.await;
+    }));
+    told.recv().await.unwrap();
+    stop.send(()).unwrap();
+    release.send(()).unwrap();
+    running.await.unwrap();
+    let states: Vec<_> =
+        stage.outbox().await.into_iter().map(|(status, attempts, _)| (status, attempts)).collect();
+    assert_eq!(states[0], ("delivered".to_owned(), 1));
+    assert!(states[1] == ("pending".to_owned(), 0) || states[1].0 == "delivered", "{states:?}");
+}
+
+#[tokio::test]
+async fn an_event_reaches_those_who_asked_for_it_and_never_its_author() {
+    let stage = Stage::new().await;
+    let receiver = answering(200).await;
+    let lead = stage.world.member(&stage.project, "leo", "lead").await;
+    stage.register_for(&lead, &format!("{}?lead", hook(&receiver))).await;
+    stage.register(&format!("{}?worker", hook(&receiver))).await;
+    let other = json!({"url": format!("{}?other", hook(&receiver)), "events": ["message_received"]});
+    stage.world.post(&format!("{AGENT}/webhooks"), &stage.agent, other).await.expect(201);
+    let body = json!({
+        "project_id": stage.project.id, "title": "Mine", "assignee_agent_key_id": lead.id,
+        "description": "It is broken in a way that takes thirty characters to say.",
+    });
+    stage.world.post(&format!("{AGENT}/tickets"), &lead, body.clone()).await.expect(201);
+    stage.worker().deliver_due().await.unwrap();
+    assert_eq!(received(&receiver).await.len(), 0);
+    stage.world.post(&format!("{OWNER}/tickets"), &stage.project.owner, body).await.expect(201);
+    stage.assign().await;
+    stage.worker().deliver_due().await.unwrap();
+    let mut asked: Vec<_> =
+        received(&receiver).await.iter().map(|r| r.url.query().unwrap().to_owned()).collect();
+    asked.sort();
+    assert_eq!(asked, ["lead", "worker"]);
+}
+
+#[tokio::test]
+async fn a_worker_that_runs_wakes_up_for_each_event() {
+    let stage = Stage::new().await;
+    let receiver = MockServer::start().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    Mock::given(header("x-webhook-event", "ticket_assigned")).respond_with(Tell(tell)).mount(&receiver).await;
+    stage.register(&hook(&receiver)).await;
+    let running = tokio::spawn(webhooks::run(stage.worker(), std::future::pending()));
+    for _ in 0..5 {
+        stage.assign().await;
+        told.recv().await.unwrap();
+    }
+    running.abort();
+}
