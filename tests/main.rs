@@ -1,1 +1,15 @@
+//! Journeys through server, forge and daemon in one process, and the checks of the house itself.
 
+#![expect(unreachable_pub, reason = "the modules of a program are read as those of a library are")]
+
+mod journeys {
+    mod claims;
+    mod happy_path;
+    mod interruptions;
+    mod reference_curl;
+    mod secrets;
+    mod verdicts;
+}
+mod tap;
+mod tidy;
+mod world;

@@ -109,20 +109,38 @@ fn pure_cores_know_no_time_no_store_and_no_network() {
         "openpod-server" => source.module() == "domain",
         "openpod-agentd" => matches!(source.module(), "job" | "reconcile"),
         "openpod-sdk" => {
-            source.module() == "api" || matches!(source.path.as_str(), "client/request.rs" | "client/response.rs")
+            source.module() == "api"
+                || matches!(source.path.as_str(), "client/request.rs" | "client/response.rs")
         }
         _ => false,
     };
     let forbidden = [
-        "async ", ".await", "tokio", "reqwest", "rusqlite", "octocrab", "axum", "Clock", "std::fs", "std::net",
-        "crate::store", "crate::journal", "crate::effects", "getrandom",
+        "async ",
+        ".await",
+        "tokio",
+        "reqwest",
+        "rusqlite",
+        "octocrab",
+        "axum",
+        "Clock",
+        "std::fs",
+        "std::net",
+        "crate::store",
+        "crate::journal",
+        "crate::effects",
+        "getrandom",
     ];
     let mut looked_at = 0;
     for source in sources().iter().filter(|source| pure(source)) {
         looked_at += 1;
         for line in source.lines() {
             for word in forbidden {
-                assert!(!line.contains(word), "{}/src/{} must not name {word}: {line}", source.krate, source.path);
+                assert!(
+                    !line.contains(word),
+                    "{}/src/{} must not name {word}: {line}",
+                    source.krate,
+                    source.path
+                );
             }
         }
     }
@@ -140,7 +158,8 @@ fn only_the_transport_names_the_http_library_in_the_sdk() {
 #[test]
 fn the_address_of_github_stands_in_configuration_only() {
     let allowed = |source: &Source| {
-        source.path.starts_with("config") || (source.krate == "openpod-forge" && source.path == "rest/documentation.rs")
+        source.path.starts_with("config")
+            || (source.krate == "openpod-forge" && source.path == "rest/documentation.rs")
     };
     for source in sources().iter().filter(|source| !allowed(source)) {
         for line in source.lines() {

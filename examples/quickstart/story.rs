@@ -26,7 +26,7 @@ impl Story {
         Self { began: Instant::now() }
     }
 
-    pub fn elapsed(&self) -> Duration {
+    fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
@@ -36,8 +36,28 @@ impl Story {
         println!("{:>7.2} s  {who:<9} {what}", self.elapsed().as_secs_f64());
     }
 
+    /// Prints the table at the end.
+    #[expect(clippy::print_stdout, reason = "the story is what this program is for")]
+    pub fn table(&self, rows: &super::table::Rows) {
+        println!();
+        for (name, value) in &rows.rows {
+            println!("  {name:<14} {value}");
+        }
+        println!("\n  all of it in {:.1} s", self.elapsed().as_secs_f64());
+    }
+
+    /// Prints why the story ended early.
+    #[expect(clippy::print_stderr, reason = "a failure goes where failures go")]
+    pub fn complain(&self, failed: &Failed) {
+        eprintln!("{:>7.2} s  {failed}", self.elapsed().as_secs_f64());
+    }
+
     /// Takes a step; an error or a long silence becomes the failure of this step.
-    pub async fn step<T, E>(&self, step: &str, action: impl Future<Output = Result<T, E>>) -> Result<T, Failed>
+    pub async fn step<T, E>(
+        &self,
+        step: &str,
+        action: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failed>
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {

@@ -36,7 +36,9 @@ impl Owner {
                 let password = password(password_file)?;
                 accounts::create_owner(&store, &login, password.expose()).await?
             }
-            Owner::Token { login } => accounts::owner_by_login(&store, &login).await?,
+            Owner::Token { login } => accounts::owner_by_login(&store, &login)
+                .await?
+                .ok_or_else(|| format!("there is no owner with the login {login}"))?,
         };
         let key = accounts::create_owner_token(&store, &owner, None).await?;
         answer(key.text.expose());

@@ -1,0 +1,92 @@
+//! The program itself, as an operator runs it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_openpod-server");
+
+fn run(directory: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(PROGRAM)
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn printed(output: &Output) -> (bool, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
+struct Serving {
+    child: Child,
+    address: String,
+}
+
+/// Starts the server at a free port and waits until it says where.
+fn serve(directory: &Path) -> Serving {
+    let mut child = Command::new(PROGRAM)
+        .args(["serve", "--listen", "127.0.0.1:0", "--forge", "forge"])
+        .env("OPENPOD_SERVER_LOG__FORMAT", "json")
+        .current_dir(directory)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next().expect("it says that it serves").unwrap();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if line["fields"]["message"] == "serving" {
+            break line["fields"]["address"].as_str().unwrap().to_owned();
+        }
+    };
+    std::thread::spawn(move || lines.for_each(drop));
+    Serving { child, address }
+}
+
+#[tokio::test]
+async fn an_operator_makes_an_owner_serves_and_stops() {
+    let directory = tempfile::tempdir().unwrap();
+    let (made, token, _) = printed(&run(directory.path(), &["owner", "create", "olga"], "correct horse battery\n"));
+    assert!(made && token.starts_with("opo_"), "{token}");
+    let (again, _, error) = printed(&run(directory.path(), &["owner", "create", "Olga"], "correct horse battery\n"));
+    assert!(!again && error.contains("Olga"), "{error}");
+    let (_, second, _) = printed(&run(directory.path(), &["owner", "token", "olga"], ""));
+    let key_id = second.split('_').nth(1).unwrap();
+    assert!(printed(&run(directory.path(), &["key", "revoke", key_id], "")).0);
+    let (_, keys, _) = printed(&run(directory.path(), &["key", "list"], ""));
+    assert!(keys.contains("in use") && keys.contains("revoked") && !keys.contains(&token), "{keys}");
+
+    let Serving { mut child, address } = serve(directory.path());
+    let client = openpod_sdk::Client::builder(format!("http://{address}")).key(token).build_owner().unwrap();
+    assert_eq!(client.me().await.unwrap().login, "olga");
+    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_mistake_is_said_in_one_line_on_the_error_output() {
+    let directory = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        (&["serve", "--listen", "here"][..], "listen.address must be an address with a port"),
+        (&["--config", "nowhere.toml", "serve"][..], "the configuration file nowhere.toml cannot be read"),
+        (&["--database", "mysql://x", "serve"][..], "database.url must be sqlite: and a path"),
+        (&["--database", "sqlite:no/such/directory/x.db", "serve", "--listen", "127.0.0.1:0"][..], "cannot be opened"),
+        (&["owner", "create", "olga"][..], "a password must have 12 to 256 characters"),
+        (&["owner", "token", "nobody"][..], "there is no owner with the login nobody"),
+        (&["key", "revoke", "x"][..], "no key x is in use"),
+        (&["forge", "create", "acme/website"][..], "set forge.enabled"),
+    ] {
+        let (succeeded, said, error) = printed(&run(directory.path(), arguments, ""));
+        assert!(!succeeded && said.is_empty(), "{arguments:?} said {said}");
+        assert!(error.starts_with("openpod-server: ") && error.contains(expected), "{arguments:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}

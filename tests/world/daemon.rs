@@ -1,0 +1,92 @@
+//! A daemon of this world: its worker is a shell script, its directory survives it.
+
+use std::path::PathBuf;
+
+use openpod_agentd::config::{Config, RawConfig};
+use openpod_agentd::{RunError, Wiring};
+use openpod_sdk::{Client, Secret};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{PATIENCE, World};
+
+/// What a daemon is started with.
+pub struct DaemonSetup {
+    pub config: RawConfig,
+    /// The agent's own access, for looking.
+    pub agent: Client,
+    pub key: Secret,
+    webhook: bool,
+}
+
+/// A daemon that runs.
+pub struct Daemon {
+    stop: CancellationToken,
+    running: JoinHandle<Result<(), RunError>>,
+}
+
+impl World {
+    /// Registers an agent and prepares a daemon for it that claims free tickets and looks only when it is woken.
+    pub async fn daemon(&self, name: &str, worker: &str) -> DaemonSetup {
+        let (agent, key) = self.register(name).await;
+        let directory = self.directory(name);
+        let script = directory.join("worker.sh");
+        std::fs::write(&script, worker).unwrap();
+        let mut config = RawConfig { data_dir: Some(directory.join("data")), ..RawConfig::default() };
+        config.server.url = Some(self.url.clone());
+        config.server.key = Some(key.clone());
+        config.agent.name = Some(name.to_owned());
+        config.agent.capabilities = vec!["shell".to_owned()];
+        config.heartbeat.interval_seconds = 3600.0;
+        config.heartbeat.scout_seconds = 3600.0;
+        config.executor.command = vec!["sh".to_owned(), script.display().to_string()];
+        config.executor.grace_seconds = 1;
+        config.policy.tickets.claim_unassigned = true;
+        DaemonSetup { config, agent, key, webhook: true }
+    }
+}
+
+impl DaemonSetup {
+    /// No webhook; the heartbeat comes every twentieth of a second.
+    pub fn by_heartbeat_alone(mut self) -> Self {
+        self.webhook = false;
+        self.config.heartbeat.interval_seconds = 0.05;
+        self.config.heartbeat.scout_seconds = 0.05;
+        self
+    }
+
+    /// Where the daemon keeps everything.
+    pub fn data_dir(&self) -> PathBuf {
+        self.config.data_dir.clone().unwrap()
+    }
+
+    /// Starts the daemon.
+    pub async fn start(&self) -> Daemon {
+        let mut raw = self.config.clone();
+        let mut webhook_listener = None;
+        if self.webhook {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            raw.webhook.listen = Some(address.to_string());
+            raw.webhook.public_url = Some(format!("http://{address}/"));
+            webhook_listener = Some(listener);
+        }
+        let config: Config = raw.validate().unwrap();
+        let helper = PathBuf::from(env!("CARGO_BIN_EXE_openpod-tests-helper"));
+        let wiring = Wiring { webhook_listener, ..Wiring::system(helper) };
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(openpod_agentd::run(config, wiring, stop.clone().cancelled_owned()));
+        Daemon { stop, running }
+    }
+}
+
+impl Daemon {
+    /// Stops it gracefully.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let ended =
+            tokio::time::timeout(PATIENCE, self.running).await.expect("a daemon stops when it is told to");
+        ended.unwrap().unwrap();
+    }
+}
