@@ -19,11 +19,11 @@ mod ref_rules;
 mod repository;
 mod write;
 
-pub(crate) use diff::{FileDiff, FileStatus};
+pub(crate) use diff::FileDiff;
 pub(crate) use history::{Commit, Person};
 pub(crate) use merge::Merged;
 pub(crate) use program::Git;
 pub use program::{GitError, Unusable};
-pub(crate) use ref_rules::{Pusher, RefRules, Refusal};
+pub(crate) use ref_rules::{Pusher, RefRules};
 pub(crate) use repository::{Bare, Entry, EntryKind, Oid, RefName};
-pub(crate) use write::{Change, NotMoved};
+pub(crate) use write::{NewFile, NotMoved};

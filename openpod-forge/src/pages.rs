@@ -1,12 +1,101 @@
-//! Pages for people.
+//! Pages for people: a repository's pull requests, and one pull request with its diff. They show and change nothing.
+
+mod html;
+mod pull;
+mod repository;
+
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{Response, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use html::Html;
 
-use crate::forge::Forge;
+use crate::auth::{self, Caller};
+use crate::forge::{FollowError, Forge, blocking};
+use crate::git::GitError;
+use crate::permission::Level;
+use crate::store::{Pull, Repository, StoreError};
 
-pub(crate) async fn handle(_forge: Forge, _request: Request) -> Response<Body> {
-    let mut r = Response::new(Body::empty());
-    *r.status_mut() = StatusCode::NOT_FOUND;
-    r
+/// What a page answers with.
+enum Page {
+    Html(Html),
+    Text(Vec<u8>),
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+enum PageError {
+    #[error("there is nothing at this address")]
+    NotFound,
+    #[error("give a token of this forge as the password")]
+    Unauthorized,
+    #[error("the forge failed")]
+    Store(#[from] StoreError),
+    #[error("the forge failed")]
+    Git(#[from] GitError),
+    #[error("the forge failed")]
+    Follow(#[from] FollowError),
+}
+
+/// Serves one page.
+pub(crate) async fn handle(forge: Forge, request: Request) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    match blocking(move || serve(&forge, &parts)).await {
+        Ok(Page::Html(page)) => page.into_response(StatusCode::OK),
+        Ok(Page::Text(bytes)) => {
+            let mut response = Response::new(Body::from(bytes));
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            response
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+fn refuse(error: &PageError) -> Response<Body> {
+    let status = match error {
+        PageError::NotFound => StatusCode::NOT_FOUND,
+        PageError::Unauthorized => StatusCode::UNAUTHORIZED,
+        PageError::Store(_) | PageError::Git(_) | PageError::Follow(_) => {
+            tracing::error!(?error, "a page could not be shown");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    let mut page = Html::new(&error.to_string());
+    page.element("p", &error.to_string());
+    let mut response = page.into_response(status);
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Basic realm=\"GitHub\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+fn serve(forge: &Forge, parts: &Parts) -> Result<Page, PageError> {
+    let segments: Vec<&str> = parts.uri.path().split('/').skip(1).filter(|part| !part.is_empty()).collect();
+    let looks = parts.method == Method::GET || parts.method == Method::HEAD;
+    let [owner, name, rest @ ..] = segments.as_slice() else { return Err(PageError::NotFound) };
+    if !looks {
+        return Err(PageError::NotFound);
+    }
+    let store = &forge.inner().store;
+    let caller =
+        auth::authenticate(store, &parts.headers, forge.now()).map_err(|_| PageError::Unauthorized)?;
+    if matches!(caller, Caller::Nobody) {
+        return Err(PageError::Unauthorized);
+    }
+    let found = store.read(|tx| Repository::by_name(tx, owner, name))?;
+    let repository = found.filter(|found| caller.sees(found) && caller.may("contents", Level::Read));
+    let repository = repository.ok_or(PageError::NotFound)?;
+    match rest {
+        [] => Ok(Page::Html(repository::page(forge, &repository)?)),
+        ["pull", number] => {
+            let (number, form) = number.split_once('.').unwrap_or((number, ""));
+            let number = number.parse().map_err(|_| PageError::NotFound)?;
+            let found = store.read(|tx| Pull::by_number(tx, repository.id, number))?;
+            pull::page(forge, &repository, &found.ok_or(PageError::NotFound)?, form)
+        }
+        _ => Err(PageError::NotFound),
+    }
 }

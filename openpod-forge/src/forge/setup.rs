@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::{Forge, blocking};
 use crate::auth::{self, Minted, NoRandomness};
-use crate::git::{Change, GitError, NotMoved, Oid, Person, RefName};
+use crate::git::{GitError, NewFile, NotMoved, Oid, Person, RefName};
 use crate::permission::Permissions;
 use crate::store::{Account, AccountKind, App, Installation, Repository as Stored, StoreError};
 
@@ -46,7 +46,7 @@ pub struct Repository {
 
 /// The files of a repository's first commit.
 #[derive(Debug, Clone, Default)]
-pub struct Seed(Vec<Change>);
+pub struct Seed(Vec<NewFile>);
 
 /// Why something could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +104,7 @@ impl Seed {
     }
 
     fn add(mut self, path: String, content: Vec<u8>, executable: bool) -> Self {
-        self.0.push(Change::Put { path, content, executable });
+        self.0.push(NewFile { path, content, executable });
         self
     }
 }

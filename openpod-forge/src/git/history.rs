@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::program::{Git, GitError};
-use super::repository::{Bare, Oid};
+use super::repository::{Bare, Oid, RefName};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Person {
@@ -54,6 +54,23 @@ impl Bare {
     pub(crate) fn merge_base(&self, one: &Oid, other: &Oid) -> Result<Option<Oid>, GitError> {
         let output = Git::output(self.command(["merge-base", one.as_str(), other.as_str()]), None)?;
         Ok(Oid::parse(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default()))
+    }
+
+    /// What a pull request brings: from where its head left the base, to the head. While it is open the base is where
+    /// the branch is now; afterwards it is what was recorded, so that a merged one still shows what it brought.
+    pub(crate) fn span(
+        &self,
+        open: bool,
+        base_branch: &str,
+        base: &str,
+        head: &str,
+    ) -> Result<(Oid, Oid), GitError> {
+        let recorded = |sha: &str| Oid::parse(sha).ok_or(GitError::Unexpected("pull"));
+        let (base, head) = (recorded(base)?, recorded(head)?);
+        let branch = RefName::branch(base_branch).filter(|_| open);
+        let tip = branch.map(|name| self.read_ref(&name)).transpose()?.flatten();
+        let base = tip.unwrap_or(base);
+        Ok((self.merge_base(&base, &head)?.unwrap_or(base), head))
     }
 
     fn log(&self, arguments: &[&str]) -> Result<Vec<Commit>, GitError> {

@@ -59,9 +59,8 @@ pub(crate) struct Push {
 }
 
 impl RefRules {
-    /// Decides about one command.
-    pub(crate) fn check(&self, command: &RefCommand) -> Result<(), Refusal> {
-        let RefCommand { old, new, name } = command;
+    /// Decides about one ref, which was at `old` and shall be at `new`.
+    pub(crate) fn check(&self, name: &str, old: &Oid, new: &Oid) -> Result<(), Refusal> {
         let parsed = RefName::parse(name).ok_or(Refusal::Malformed)?;
         if name.starts_with("refs/pull/") || name.starts_with("refs/internal/") {
             return Err(Refusal::Hidden);
@@ -82,7 +81,8 @@ impl RefRules {
 
     /// The refusal of each ref, if any ref is refused: then the whole push is.
     pub(crate) fn refusals<'c>(&self, push: &'c Push) -> Option<Vec<(&'c str, String)>> {
-        let verdicts: Vec<_> = push.commands.iter().map(|c| (c.name.as_str(), self.check(c))).collect();
+        let verdicts: Vec<_> =
+            push.commands.iter().map(|c| (c.name.as_str(), self.check(&c.name, &c.old, &c.new))).collect();
         if verdicts.iter().all(|(_, verdict)| verdict.is_ok()) {
             return None;
         }
@@ -166,7 +166,8 @@ mod tests {
         ] {
             for (pusher, expected) in [(App, app), (Person, person)] {
                 for (way, expected) in moves.iter().zip(expected) {
-                    let verdict = rules(pusher).check(&command(name, way.0, way.1)).err();
+                    let RefCommand { old, new, name } = command(name, way.0, way.1);
+                    let verdict = rules(pusher).check(&name, &old, &new).err();
                     assert_eq!(verdict, expected, "{pusher:?} {name} {way:?}");
                 }
             }

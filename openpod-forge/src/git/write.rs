@@ -5,11 +5,12 @@ use std::process::Command;
 use super::program::{Git, GitError};
 use super::repository::{Bare, Oid, RefName};
 
-/// A change to one path of a tree.
+/// A file that a tree shall have.
 #[derive(Debug, Clone)]
-pub(crate) enum Change {
-    Put { path: String, content: Vec<u8>, executable: bool },
-    Remove { path: String },
+pub(crate) struct NewFile {
+    pub path: String,
+    pub content: Vec<u8>,
+    pub executable: bool,
 }
 
 /// Why a ref stayed where it was.
@@ -23,24 +24,17 @@ pub(crate) enum NotMoved {
 }
 
 impl Bare {
-    /// The tree of `base` with changes made to it.
-    pub(crate) fn write_tree(&self, base: Option<&Oid>, changes: &[Change]) -> Result<Oid, GitError> {
+    /// The tree of `base` with these files put into it.
+    pub(crate) fn write_tree(&self, base: Option<&Oid>, files: &[NewFile]) -> Result<Oid, GitError> {
         let scratch = Scratch::new(self)?;
         if let Some(base) = base {
             Git::stdout(scratch.command(self, &["read-tree", base.as_str()]), None)?;
         }
         let mut records = Vec::new();
-        for change in changes {
-            match change {
-                Change::Put { path, content, executable } => {
-                    let oid = self.write_blob(content)?;
-                    let mode = if *executable { "100755" } else { "100644" };
-                    records.extend_from_slice(format!("{mode} {oid}\t{path}\0").as_bytes());
-                }
-                Change::Remove { path } => {
-                    records.extend_from_slice(format!("0 {}\t{path}\0", Oid::zero()).as_bytes());
-                }
-            }
+        for NewFile { path, content, executable } in files {
+            let oid = self.write_blob(content)?;
+            let mode = if *executable { "100755" } else { "100644" };
+            records.extend_from_slice(format!("{mode} {oid}\t{path}\0").as_bytes());
         }
         Git::stdout(
             scratch.command(self, &["update-index", "-z", "--add", "--replace", "--index-info"]),

@@ -1,9 +1,50 @@
-//! stub
+//! The conversation of a pull request: `GET` and `POST …/issues/{number}/comments`
+
+use serde::Deserialize;
+use serde_json::Value;
+
 use super::answer::{Answer, ApiError};
 use super::call::Call;
-pub(super) fn list(_: &Call) -> Result<Answer, ApiError> {
-    Err(ApiError::not_found())
+use super::page::Page;
+use super::{pull_views, shape};
+use crate::store::Comment;
+
+/// GitHub's limit.
+const MAX_BODY: usize = 65_536;
+
+/// `GET /repos/{owner}/{repo}/issues/{issue_number}/comments`
+pub(super) fn list(call: &Call) -> Result<Answer, ApiError> {
+    let (repository, pull) = (call.repository()?, pull_views::find(call)?);
+    let all = call.forge.inner().store.read(|tx| Comment::on_pull(tx, repository.id, pull.number))?;
+    let page = Page::of(call);
+    let (found, total) = page.cut(all);
+    let items: Value = found.iter().map(|one| shape::comment(&call.forge, repository, one)).collect();
+    page.answer(call, items, total)
 }
-pub(super) fn create(_: &Call) -> Result<Answer, ApiError> {
-    Err(ApiError::not_found())
+
+#[derive(Deserialize)]
+struct New {
+    body: Option<String>,
+}
+
+/// `POST /repos/{owner}/{repo}/issues/{issue_number}/comments`
+pub(super) fn create(call: &Call) -> Result<Answer, ApiError> {
+    let (repository, pull) = (call.repository()?, pull_views::find(call)?);
+    let New { body } = call.json()?;
+    let missing = || ApiError::unprocessable("Invalid request.\n\n\"body\" wasn't supplied.");
+    let body = body.ok_or_else(missing)?;
+    if body.trim().is_empty() {
+        return Err(ApiError::custom("IssueComment", "Body can't be blank"));
+    }
+    if body.chars().count() > MAX_BODY {
+        return Err(ApiError::custom(
+            "IssueComment",
+            format!("Body is too long (maximum is {MAX_BODY} characters)"),
+        ));
+    }
+    let author = call.account()?;
+    let comment = call.forge.inner().store.write(|tx| {
+        Ok::<_, ApiError>(Comment::create(tx, repository.id, pull.number, author, &body, call.now)?)
+    })?;
+    Ok(Answer::created(shape::comment(&call.forge, repository, &comment)))
 }

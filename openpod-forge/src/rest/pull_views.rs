@@ -86,12 +86,7 @@ fn details(call: &Call, pull: &Pull) -> Result<PullDetails, ApiError> {
     Ok(PullDetails { mergeable, commits, changed_files, additions, deletions })
 }
 
-/// From where the pull request's branch left its base, to its head. The recorded base stays as it was, so that a merged
-/// pull request still shows what it brought.
+/// From where the pull request's branch left its base, to its head.
 pub(super) fn span(bare: &Bare, pull: &Pull) -> Result<(Oid, Oid), GitError> {
-    let recorded = |sha: &str| Oid::parse(sha).ok_or(GitError::Unexpected("pull"));
-    let (base, head) = (recorded(&pull.base_sha)?, recorded(&pull.head_sha)?);
-    let tip = RefName::branch(&pull.base_ref).map(|name| bare.read_ref(&name)).transpose()?.flatten();
-    let base = if pull.open { tip.unwrap_or(base) } else { base };
-    Ok((bare.merge_base(&base, &head)?.unwrap_or(base), head))
+    bare.span(pull.open, &pull.base_ref, &pull.base_sha, &pull.head_sha)
 }

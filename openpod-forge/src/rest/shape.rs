@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 pub(super) use account::{private_user, user};
 pub(super) use app::{installation, integration};
-pub(super) use commit::{commit, commit_with_files, diff_entry, file_commit, git_user};
+pub(super) use commit::{IN_PATH, commit, commit_with_files, diff_entry, file_commit};
 pub(super) use pull::{PullDetails, comment, pull, pull_in_list};
 pub(super) use report::{check_run, simple_status, status};
 pub(super) use repository::{full_repository, minimal_repository, repository};
@@ -28,6 +28,6 @@ fn time_or_null(seconds: Option<i64>) -> Option<String> {
 }
 
 /// The opaque id that GraphQL would know a thing by.
-fn node_id(kind: &str, id: impl std::fmt::Display) -> String {
+pub(super) fn node_id(kind: &str, id: impl std::fmt::Display) -> String {
     STANDARD.encode(format!("0{}:{kind}{id}", kind.len()))
 }

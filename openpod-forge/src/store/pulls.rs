@@ -7,7 +7,6 @@ use super::accounts::Account;
 #[derive(Debug, Clone)]
 pub(crate) struct Pull {
     pub id: i64,
-    pub repository_id: i64,
     pub number: i64,
     pub title: String,
     pub body: Option<String>,
@@ -70,7 +69,6 @@ fn read(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<Pull> {
     let merged_by: Option<i64> = row.get("merged_by")?;
     Ok(Pull {
         id: row.get("id")?,
-        repository_id: row.get("repository_id")?,
         number: row.get("number")?,
         title: row.get("title")?,
         body: row.get("body")?,

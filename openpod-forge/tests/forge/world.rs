@@ -12,14 +12,16 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub struct World {
-    pub forge: Forge,
-    pub repository: Repository,
-    pub app: AppCredentials,
-    pub installation: u64,
+use super::schemas;
+
+pub(crate) struct World {
+    pub(crate) forge: Forge,
+    pub(crate) repository: Repository,
+    pub(crate) app: AppCredentials,
+    pub(crate) installation: u64,
     /// A person's token.
-    pub person: String,
-    pub directory: TempDir,
+    pub(crate) person: String,
+    pub(crate) directory: TempDir,
     hand: Arc<Mutex<jiff::Timestamp>>,
     http: reqwest::Client,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -28,35 +30,35 @@ pub struct World {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The body of an answer that must have this status.
     #[track_caller]
-    pub fn must_be(self, status: u16) -> Value {
+    pub(crate) fn must_be(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self.json()
     }
 }
 
 impl World {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(false).await
     }
 
-    pub async fn start_with(long_tokens: bool) -> Self {
+    pub(crate) async fn start_with(long_tokens: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let hand = Arc::new(Mutex::new(SystemClock.now()));
         let (forge, listener) = open(directory.path(), &hand, long_tokens).await;
@@ -93,7 +95,7 @@ impl World {
     }
 
     /// Stops the forge and opens it again on the same data, at another port.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         drop(self.stop.take());
         self.server.take().unwrap().await.unwrap().unwrap();
         let (forge, listener) = open(self.directory.path(), &self.hand, false).await;
@@ -101,59 +103,59 @@ impl World {
         self.serve(listener);
     }
 
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         let mut hand = self.hand.lock().unwrap();
         *hand += jiff::SignedDuration::try_from(by).unwrap();
     }
 
-    pub fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.hand.lock().unwrap().as_second()
     }
 
     /// The JWT of the world's App.
-    pub fn jwt(&self) -> String {
+    pub(crate) fn jwt(&self) -> String {
         self.jwt_with(&json!({"iat": self.now() - 60, "exp": self.now() + 540, "iss": self.app.app_id}))
     }
 
-    pub fn jwt_with(&self, claims: &Value) -> String {
+    pub(crate) fn jwt_with(&self, claims: &Value) -> String {
         let key = EncodingKey::from_rsa_pem(self.app.private_key_pem.expose_secret().as_bytes()).unwrap();
         encode(&Header::new(Algorithm::RS256), claims, &key).unwrap()
     }
 
     /// A new installation token with this scope.
-    pub async fn token(&self, scope: Value) -> String {
+    pub(crate) async fn token(&self, scope: Value) -> String {
         let path = format!("/app/installations/{}/access_tokens", self.installation);
         let body = self.post(&self.jwt(), &path, scope).await.must_be(201);
         body["token"].as_str().unwrap().to_owned()
     }
 
     /// A token for everything that the App may do in the world's repository.
-    pub async fn shop_token(&self) -> String {
+    pub(crate) async fn shop_token(&self) -> String {
         self.token(json!({"repositories": ["shop"]})).await
     }
 
-    pub async fn get(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
         self.send(self.request(Method::GET, token, path)).await
     }
 
-    pub async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
         self.send(self.request(Method::POST, token, path).json(&body)).await
     }
 
-    pub async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
         self.send(self.request(Method::PUT, token, path).json(&body)).await
     }
 
-    pub async fn patch(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn patch(&self, token: &str, path: &str, body: Value) -> Answer {
         self.send(self.request(Method::PATCH, token, path).json(&body)).await
     }
 
-    pub async fn delete(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, token: &str, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, token, path)).await
     }
 
     /// A request to the API; `path` may also be a whole address that the forge gave.
-    pub fn request(&self, method: Method, token: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: Method, token: &str, path: &str) -> reqwest::RequestBuilder {
         let url = if path.starts_with("http") {
             path.to_owned()
         } else {
@@ -162,14 +164,28 @@ impl World {
         self.http.request(method, url).bearer_auth(token)
     }
 
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let response = request.send().await.unwrap();
+    /// Sends a request; whatever JSON comes back must be as GitHub describes it.
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = request.build().unwrap();
+        let (method, url) = (request.method().to_string(), request.url().clone());
+        let response = self.http.execute(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        let answer = Answer { status, headers, text: response.text().await.unwrap() };
+        let is_json = answer.header("content-type").starts_with("application/json");
+        if is_json && let Some(path) = url.path().strip_prefix("/api/v3") {
+            schemas::check(&method, &self.by_name(path), status.as_u16(), &answer.json());
+        }
+        answer
+    }
+
+    /// Links between pages name a repository by its number.
+    fn by_name(&self, path: &str) -> String {
+        let path = if path.is_empty() { "/" } else { path };
+        path.replace(&format!("/repositories/{}", self.repository.id), "/repos/acme/shop")
     }
 
     /// Runs git in a directory of the world, with a credential helper that knows this token.
-    pub async fn git(&self, token: &str, directory: &Path, arguments: &[&str]) -> Output {
+    pub(crate) async fn git(&self, token: &str, directory: &Path, arguments: &[&str]) -> Output {
         let helper =
             format!("!printf 'username=x-access-token\\npassword=%s\\n' '{token}'; cat >/dev/null; :");
         let mut command = Command::new("git");
@@ -190,7 +206,12 @@ impl World {
 
     /// Runs git, which must succeed, and gives what it printed.
     #[track_caller]
-    pub fn git_ok(&self, token: &str, directory: &Path, arguments: &[&str]) -> impl Future<Output = String> {
+    pub(crate) fn git_ok(
+        &self,
+        token: &str,
+        directory: &Path,
+        arguments: &[&str],
+    ) -> impl Future<Output = String> {
         let place = std::panic::Location::caller();
         async move {
             let output = self.git(token, directory, arguments).await;
@@ -200,19 +221,19 @@ impl World {
     }
 
     /// A fresh clone of the world's repository.
-    pub async fn clone_shop(&self, token: &str, name: &str) -> PathBuf {
+    pub(crate) async fn clone_shop(&self, token: &str, name: &str) -> PathBuf {
         let target = self.directory.path().join(name);
         let address = self.clone_url();
         self.git_ok(token, self.directory.path(), &["clone", "-q", &address, target.to_str().unwrap()]).await;
         target
     }
 
-    pub fn clone_url(&self) -> String {
+    pub(crate) fn clone_url(&self) -> String {
         format!("{}acme/shop.git", self.forge.web_url())
     }
 
     /// Commits a file on a branch of a clone; gives the commit's id.
-    pub async fn commit(&self, clone: &Path, branch: &str, path: &str, content: &str) -> String {
+    pub(crate) async fn commit(&self, clone: &Path, branch: &str, path: &str, content: &str) -> String {
         self.git_ok("", clone, &["checkout", "-q", "-B", branch]).await;
         std::fs::write(clone.join(path), content).unwrap();
         self.git_ok("", clone, &["add", "-A"]).await;
@@ -221,7 +242,7 @@ impl World {
     }
 
     /// Pushes a new branch with one commit; gives the commit's id.
-    pub async fn push_branch(&self, token: &str, branch: &str) -> String {
+    pub(crate) async fn push_branch(&self, token: &str, branch: &str) -> String {
         let clone = self.clone_shop(token, &format!("clone-{}", branch.replace('/', "-"))).await;
         let sha = self
             .commit(&clone, branch, "src/price.py", &format!("def price():\n    return '{branch}'\n"))
@@ -231,7 +252,7 @@ impl World {
     }
 
     /// Opens a pull request for a branch that is there.
-    pub async fn open_pull(&self, token: &str, branch: &str) -> Value {
+    pub(crate) async fn open_pull(&self, token: &str, branch: &str) -> Value {
         let body =
             json!({"title": format!("Work on {branch}"), "head": branch, "base": "main", "body": "Done."});
         self.post(token, "/repos/acme/shop/pulls", body).await.must_be(201)
@@ -251,6 +272,6 @@ async fn open(
     (Forge::open(config, Arc::new(clock)).await.unwrap(), listener)
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

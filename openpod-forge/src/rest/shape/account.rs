@@ -1,7 +1,9 @@
 //! Accounts.
 
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 
+use super::commit::IN_PATH;
 use super::{node_id, time};
 use crate::forge::Forge;
 use crate::store::{Account, AccountKind};
@@ -9,7 +11,9 @@ use crate::store::{Account, AccountKind};
 /// `simple-user`.
 pub(in crate::rest) fn user(forge: &Forge, account: &Account) -> Value {
     let login = &account.login;
-    let url = forge.api(&format!("/users/{login}"));
+    // The login of a bot has brackets.
+    let encoded = utf8_percent_encode(login, IN_PATH);
+    let url = forge.api(&format!("/users/{encoded}"));
     let page = match (account.kind, login.strip_suffix("[bot]")) {
         (AccountKind::Bot, Some(slug)) => format!("/apps/{slug}"),
         _ => format!("/{login}"),

@@ -9,7 +9,8 @@ use crate::git::{Commit, FileDiff, Oid, Person};
 use crate::store::Repository;
 
 /// A path keeps its slashes.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+pub(in crate::rest) const IN_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// `commit`. Who signed it is told by name and address; the forge does not match addresses with accounts.
 pub(in crate::rest) fn commit(forge: &Forge, repository: &Repository, commit: &Commit) -> Value {
@@ -107,6 +108,6 @@ pub(in crate::rest) fn file_commit(forge: &Forge, repository: &Repository, found
 }
 
 /// Name, address and time of a signature.
-pub(in crate::rest) fn git_user(person: &Person) -> Value {
+fn git_user(person: &Person) -> Value {
     json!({"name": person.name, "email": person.email, "date": time(person.at.as_second())})
 }
