@@ -17,7 +17,7 @@ use url::Url;
 
 pub use helper::helper_main;
 pub(crate) use helper::snippet;
-pub use server::CredentialServer;
+pub use server::{CredentialServer, Refused};
 
 /// Where a job's repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -129,7 +129,7 @@ pub async fn run(
     let mut log = Log::create(&files.log(), spec.limits.output_bytes, Redactor::new(spec.secrets.clone()))?;
     let started_at = clock.now();
     let worker = Worker::start(&spec, &files)?;
-    let end = worker.to_its_end(&mut log, &spec.limits, &cancel).await?;
+    let end = worker.run_to_end(&mut log, &spec.limits, &cancel).await?;
     Ok(RunOutcome {
         end,
         summary: files.summary(&Redactor::new(spec.secrets)),

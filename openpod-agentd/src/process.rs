@@ -72,7 +72,7 @@ impl Drop for Group {
 /// The first executable file of this name in the directories of `path`. A name with a slash is taken as it is.
 pub(crate) fn find_program(name: &str, path: &OsStr) -> Option<PathBuf> {
     if name.contains('/') {
-        return Some(PathBuf::from(name)).filter(|file| executable(file));
+        return Some(PathBuf::from(name)).filter(executable);
     }
     std::env::split_paths(path).map(|directory| directory.join(name)).find(executable)
 }

@@ -72,6 +72,8 @@ mod tests {
 
     use super::*;
 
+    type Case = (&'static [&'static str], &'static [&'static [u8]], &'static str);
+
     fn redacted(secrets: &[&str], chunks: &[&[u8]]) -> String {
         let mut redactor = Redactor::new(secrets.iter().map(|secret| Secret::new(*secret)));
         let mut all: Vec<u8> = chunks.iter().flat_map(|chunk| redactor.push(chunk)).collect();
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn secrets_are_found_wherever_they_lie() {
-        let cases: [(&[&str], &[&[u8]], &str); 8] = [
+        let cases: [Case; 8] = [
             (&["ghs_abc"], &[b"a ghs_abc b"], "a [secret] b"),
             (&["ghs_abc"], &[b"a ghs", b"_a", b"bc b"], "a [secret] b"),
             (&["ghs_abc"], &[b"ghs_ab", b"d"], "ghs_abd"),

@@ -36,6 +36,7 @@ pub use limits::Limits;
 use self::error::at;
 use self::layout::Layout;
 pub use crate::credentials::Origin;
+use crate::credentials::Refused;
 use crate::git::{Git, Sha};
 
 /// A workspace that is ready for the worker.
@@ -99,6 +100,7 @@ pub struct Workspaces {
     git: Git,
     helper: PathBuf,
     limits: Limits,
+    refused: Refused,
     locks: Arc<Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
@@ -113,7 +115,14 @@ impl Workspaces {
         for directory in [layout.mirrors(), layout.jobs(), layout.runtime()] {
             private(&directory).map_err(at(&directory))?;
         }
-        Ok(Self { layout, git, helper, limits: Limits::default(), locks: Arc::default() })
+        Ok(Self {
+            layout,
+            git,
+            helper,
+            limits: Limits::default(),
+            refused: Refused::default(),
+            locks: Arc::default(),
+        })
     }
 
     /// With other limits for what may be collected.

@@ -1,10 +1,11 @@
 //! The daemon's end of the socket: it answers for one repository, to its own user, while it lives.
 
+use std::collections::HashSet;
 use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,11 +33,24 @@ pub struct CredentialServer {
     _task: AbortOnDropHandle<()>,
 }
 
+/// Repositories whose host refused the last token, so that the next one must be fresh. Clones share the memory.
+#[derive(Debug, Clone, Default)]
+pub struct Refused(Arc<Mutex<HashSet<Url>>>);
+
+impl Refused {
+    fn note(&self, repository: &Url) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(repository.clone());
+    }
+
+    fn take(&self, repository: &Url) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(repository)
+    }
+}
+
 struct State {
     repository: Url,
     tokens: Arc<dyn TokenSource>,
-    /// Git was refused with the last token.
-    dead: AtomicBool,
+    refused: Refused,
     given: Mutex<Vec<Secret>>,
     failure: Mutex<Option<TokenError>>,
 }
@@ -49,7 +63,12 @@ impl std::fmt::Debug for State {
 
 impl CredentialServer {
     /// Opens a socket below `runtime`, or below the system's temporary directory when `runtime` is too long for one.
-    pub fn start(runtime: &Path, repository: &Url, tokens: Arc<dyn TokenSource>) -> io::Result<Self> {
+    pub fn start(
+        runtime: &Path,
+        repository: &Url,
+        tokens: Arc<dyn TokenSource>,
+        refused: Refused,
+    ) -> io::Result<Self> {
         let directory = private_directory(runtime)?;
         let socket = directory.join("s");
         let listener = UnixListener::bind(&socket)?;
@@ -57,7 +76,7 @@ impl CredentialServer {
         let state = Arc::new(State {
             repository: repository.clone(),
             tokens,
-            dead: AtomicBool::new(false),
+            refused,
             given: Mutex::default(),
             failure: Mutex::default(),
         });
@@ -145,7 +164,7 @@ impl State {
             Question::Get => self.token().await,
             Question::Store => String::new(),
             Question::Erase => {
-                self.dead.store(true, Ordering::Relaxed);
+                self.refused.note(&self.repository);
                 String::new()
             }
             Question::Foreign => {
@@ -156,7 +175,7 @@ impl State {
     }
 
     async fn token(&self) -> String {
-        match self.tokens.token(self.dead.swap(false, Ordering::Relaxed)).await {
+        match self.tokens.token(self.refused.take(&self.repository)).await {
             Ok(scoped) if scoped.token.expose().chars().any(char::is_control) => {
                 self.fail(TokenError::new("it contains a control character"))
             }
@@ -204,7 +223,10 @@ mod tests {
     fn serve(tokens: Tokens) -> (CredentialServer, tempfile::TempDir) {
         let runtime = tempfile::tempdir().unwrap();
         let url = Url::parse("http://127.0.0.1:1/acme/shop.git").unwrap();
-        (CredentialServer::start(runtime.path(), &url, Arc::new(tokens)).unwrap(), runtime)
+        (
+            CredentialServer::start(runtime.path(), &url, Arc::new(tokens), Refused::default()).unwrap(),
+            runtime,
+        )
     }
 
     async fn ask(server: &CredentialServer, operation: &str, path: &str) -> String {
@@ -261,7 +283,8 @@ mod tests {
         let long = runtime.path().join("x".repeat(100));
         std::fs::create_dir(&long).unwrap();
         let url = Url::parse("http://127.0.0.1:1/acme/shop.git").unwrap();
-        let server = CredentialServer::start(&long, &url, Arc::new(Tokens(Ok("ghs_1")))).unwrap();
+        let server =
+            CredentialServer::start(&long, &url, Arc::new(Tokens(Ok("ghs_1"))), Refused::default()).unwrap();
         assert!(server.socket().as_os_str().len() < 100, "{}", server.socket().display());
         assert!(ask(&server, "get", "acme/shop.git").await.contains("ghs_1"));
     }

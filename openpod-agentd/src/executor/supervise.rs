@@ -54,7 +54,7 @@ impl Worker {
         Ok(Self { group, output: Output { pipe, buffer: vec![0; 32 << 10], open: true } })
     }
 
-    pub(super) async fn to_its_end(
+    pub(super) async fn run_to_end(
         mut self,
         log: &mut Log,
         limits: &RunLimits,
@@ -99,7 +99,7 @@ impl Worker {
     /// Asks the whole group to end, waits for its output to close, and kills what is left.
     async fn clear_away(&mut self, log: &mut Log, grace: Duration) -> Result<ExitStatus, ExecutorError> {
         self.group.terminate();
-        let both = async { tokio::join!(self.group.leader_ended(), self.output.to_the_end(log)) };
+        let both = async { tokio::join!(self.group.leader_ended(), self.output.drain(log)) };
         let in_time = timeout(grace, both).await;
         self.group.kill();
         match in_time {
@@ -108,7 +108,7 @@ impl Worker {
                 drained?;
             }
             // Somebody who left the group may hold the pipe for ever.
-            Err(_) => timeout(AFTER_THE_KILL, self.output.to_the_end(log)).await.unwrap_or(Ok(()))?,
+            Err(_) => timeout(AFTER_THE_KILL, self.output.drain(log)).await.unwrap_or(Ok(()))?,
         }
         Ok(self.group.wait().await?)
     }
@@ -128,7 +128,7 @@ impl Output {
         &self.buffer[..read]
     }
 
-    async fn to_the_end(&mut self, log: &mut Log) -> Result<(), ExecutorError> {
+    async fn drain(&mut self, log: &mut Log) -> Result<(), ExecutorError> {
         while self.open {
             log.take(self.read().await)?;
         }

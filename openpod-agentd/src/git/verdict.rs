@@ -6,35 +6,35 @@
 use super::GitErrorKind;
 
 /// Read in this order; the first that occurs decides.
-const WORDS: [(&str, fn() -> GitErrorKind); 22] = [
-    ("Authentication failed", || GitErrorKind::Auth),
-    ("returned error: 401", || GitErrorKind::Auth),
-    ("returned error: 403", || GitErrorKind::Auth),
-    ("could not read Username", || GitErrorKind::Auth),
-    ("could not read Password", || GitErrorKind::Auth),
-    ("credential helper", || GitErrorKind::Auth),
-    ("returned error: 404", || GitErrorKind::NotFound),
-    ("Repository not found", || GitErrorKind::NotFound),
-    ("' not found", || GitErrorKind::NotFound),
-    ("stale info", || GitErrorKind::StaleLease),
-    ("returned error: 5", || GitErrorKind::Network),
-    ("returned error: 429", || GitErrorKind::Network),
-    ("Could not resolve host", || GitErrorKind::Network),
-    ("Failed to connect", || GitErrorKind::Network),
-    ("Couldn't connect", || GitErrorKind::Network),
-    ("Connection", || GitErrorKind::Network),
-    ("Operation too slow", || GitErrorKind::Network),
-    ("Empty reply", || GitErrorKind::Network),
-    ("RPC failed", || GitErrorKind::Network),
-    ("the remote end hung up", || GitErrorKind::Network),
-    ("early EOF", || GitErrorKind::Network),
-    ("unable to access", || GitErrorKind::Network),
+const WORDS: [(&str, GitErrorKind); 22] = [
+    ("Authentication failed", GitErrorKind::Auth),
+    ("returned error: 401", GitErrorKind::Auth),
+    ("returned error: 403", GitErrorKind::Auth),
+    ("could not read Username", GitErrorKind::Auth),
+    ("could not read Password", GitErrorKind::Auth),
+    ("credential helper", GitErrorKind::Auth),
+    ("returned error: 404", GitErrorKind::NotFound),
+    ("Repository not found", GitErrorKind::NotFound),
+    ("' not found", GitErrorKind::NotFound),
+    ("stale info", GitErrorKind::StaleLease),
+    ("returned error: 5", GitErrorKind::Network),
+    ("returned error: 429", GitErrorKind::Network),
+    ("Could not resolve host", GitErrorKind::Network),
+    ("Failed to connect", GitErrorKind::Network),
+    ("Couldn't connect", GitErrorKind::Network),
+    ("Connection", GitErrorKind::Network),
+    ("Operation too slow", GitErrorKind::Network),
+    ("Empty reply", GitErrorKind::Network),
+    ("RPC failed", GitErrorKind::Network),
+    ("the remote end hung up", GitErrorKind::Network),
+    ("early EOF", GitErrorKind::Network),
+    ("unable to access", GitErrorKind::Network),
 ];
 
 /// What a failed command's complaint means.
 pub(super) fn verdict(stderr: &str) -> GitErrorKind {
     let found = WORDS.iter().find(|(words, _)| stderr.contains(words));
-    found.map_or(GitErrorKind::Local, |(_, kind)| kind())
+    found.map_or(GitErrorKind::Local, |(_, kind)| kind.clone())
 }
 
 /// What `git push --porcelain` says about a ref that was not taken: `!<tab>from:to<tab>[rejected] (stale info)`.

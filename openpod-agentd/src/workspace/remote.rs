@@ -100,7 +100,9 @@ impl Workspaces {
     ) -> Result<(), WorkspaceError> {
         check_address(origin)?;
         let runtime = self.layout.runtime();
-        let server = CredentialServer::start(&runtime, &origin.clone_url, tokens).map_err(at(&runtime))?;
+        let refused = self.refused.clone();
+        let server =
+            CredentialServer::start(&runtime, &origin.clone_url, tokens, refused).map_err(at(&runtime))?;
         let command = command.allow_http(&snippet(&self.helper, server.socket()));
         let done = command.feed(|chunk| output.extend_from_slice(chunk)).await;
         done.map_err(|error| explained(error, &server))

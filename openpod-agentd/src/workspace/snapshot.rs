@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::error::{WorkspaceError, at};
 use super::prepare::{borrow, clear};
 use super::{JobKey, Workspaces};
-use crate::git::{GitCommand, Sha};
+use crate::git::{GitCommand, GitError, Sha};
 
 /// Repositories within repositories that are looked into.
 const NESTED: usize = 200;
@@ -71,6 +71,12 @@ impl Workspaces {
         all.extend(new);
         let add = here(&["update-index", "-z", "--add", "--stdin"]).work_tree(&staging.workspace);
         add.input(joined(&all)).output().await.map_err(unreadable)?;
+        let taken = here(&["ls-files", "-z"]).output().await?;
+        let taken: BTreeSet<&[u8]> = records(&taken).collect();
+        if let Some(path) = all.iter().find(|path| !taken.contains(path.as_slice())) {
+            let path = String::from_utf8_lossy(path);
+            return Err(WorkspaceError::refused(format!("git has no file called {path} in a tree")));
+        }
 
         let links: Vec<Tracked> = links.into_iter().filter(|link| tree.is_directory(&link.path)).collect();
         if !links.is_empty() {
@@ -207,10 +213,9 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Vec<u8> {
     text
 }
 
-/// Names that git will not have in a tree, and files that the daemon may not read, are the worker's doing.
-fn unreadable(error: crate::git::GitError) -> WorkspaceError {
-    let words = error.stderr();
-    match words.lines().find(|line| line.contains("Invalid path") || line.contains("Permission denied")) {
+/// Files that the daemon may not read are the worker's doing.
+fn unreadable(error: GitError) -> WorkspaceError {
+    match error.stderr().lines().find(|line| line.contains("Permission denied")) {
         Some(line) => WorkspaceError::refused(line.trim_start_matches("error: ").to_owned()),
         None => error.into(),
     }

@@ -1,0 +1,20 @@
+//! What the daemon promises about git and about workers, with real git over HTTP and real processes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+#[path = "agentd/platform.rs"]
+mod platform;
+#[path = "agentd/support.rs"]
+mod support;
+
+#[path = "agentd/command_line.rs"]
+mod command_line;
+#[path = "agentd/executor_run.rs"]
+mod executor_run;
+#[path = "agentd/hostile_worker.rs"]
+mod hostile_worker;
+#[path = "agentd/repositories.rs"]
+mod repositories;
+#[path = "agentd/token_stays_hidden.rs"]
+mod token_stays_hidden;
+#[path = "agentd/working_a_ticket.rs"]
+mod working_a_ticket;

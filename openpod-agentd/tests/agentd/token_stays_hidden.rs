@@ -1,0 +1,79 @@
+//! The token reaches git, and nothing else: it is looked for in arguments, environments, files, addresses and errors.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use openpod_agentd::workspace::Collected;
+
+use crate::support::{TOKEN, World, message, plain_git};
+
+/// A git that writes down its environment and, by trace2, the arguments of every process it starts.
+fn spying_git(directory: &Path) -> std::ffi::OsString {
+    let path = std::env::var_os("PATH").unwrap();
+    let real =
+        std::env::split_paths(&path).map(|entry| entry.join("git")).find(|file| file.exists()).unwrap();
+    let bin = directory.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let notes = directory.join("notes");
+    fs::create_dir_all(&notes).unwrap();
+    let script = format!(
+        "#!/bin/sh\nenv > '{0}/environment.'$$\nexport GIT_TRACE2_EVENT='{0}/trace.'$$\nexec '{1}' \"$@\"\n",
+        notes.display(),
+        real.display()
+    );
+    fs::write(bin.join("git"), script).unwrap();
+    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path))).unwrap()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.symlink_metadata().unwrap() {
+            about if about.is_dir() => found.extend(files(&path)),
+            about if about.is_file() => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn holding_the_token(directory: &Path) -> Vec<PathBuf> {
+    let encoded = STANDARD.encode(format!("x-access-token:{TOKEN}"));
+    let holds = |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+    let mut found = files(directory);
+    found.retain(|file| {
+        let bytes = fs::read(file).unwrap();
+        holds(&bytes, TOKEN) || holds(&bytes, &encoded)
+    });
+    found
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_argument_environment_file_or_address() {
+    let spy = tempfile::tempdir().unwrap();
+    let world = World::with_path(&spying_git(spy.path())).await;
+    let (job, workspace) = world.prepared("t1").await;
+    fs::write(workspace.join("README.md"), "Changed\n").unwrap();
+    let Collected::Change(change) = world.workspaces.collect(&job, &message("Change")).await.unwrap() else {
+        panic!("nothing was collected");
+    };
+    let branch = "openpod/t1";
+    world.workspaces.push(&job, &world.origin, branch, &change.head, None, world.tokens()).await.unwrap();
+
+    let notes = spy.path().join("notes");
+    let traces: String = files(&notes).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    assert!(traces.contains("git-credential") && traces.contains("remote-http"), "the spy saw too little");
+    assert!(!world.tokens.asked.lock().unwrap().is_empty());
+    assert_eq!(holding_the_token(&notes), Vec::<PathBuf>::new());
+    assert_eq!(holding_the_token(&world.data()), Vec::<PathBuf>::new());
+    assert_eq!(
+        plain_git(&workspace, &["remote", "get-url", "origin"]).trim(),
+        world.origin.clone_url.as_str()
+    );
+    assert_eq!(fs::read_dir(world.data().join("run")).unwrap().count(), 0, "a socket outlived its command");
+}
