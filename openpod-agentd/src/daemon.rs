@@ -9,6 +9,7 @@
 //!
 //! Only this loop changes jobs, so two of its mechanisms never undo each other.
 
+mod log;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -72,6 +73,8 @@ pub struct Daemon {
     free: VecDeque<Candidate>,
     /// When a ticket was last looked at on its own.
     looked: BTreeMap<TicketId, Timestamp>,
+    /// Tickets that are being looked at, and whether there was a hint since.
+    looking: BTreeMap<TicketId, bool>,
     scouted_at: Option<Timestamp>,
     scouting: bool,
     tasks: JoinSet<Event>,
@@ -108,6 +111,7 @@ impl Daemon {
             assigned: VecDeque::new(),
             free: VecDeque::new(),
             looked: BTreeMap::new(),
+            looking: BTreeMap::new(),
             scouted_at: None,
             scouting: false,
             tasks: JoinSet::new(),
@@ -180,7 +184,7 @@ impl Daemon {
         let Some(before) = self.jobs.get(ticket) else { return Ok(()) };
         let now = self.clock.now();
         let rules = Rules { max_attempts: self.policy.tickets.max_attempts };
-        let news = news(&input);
+        let news = log::news(&input);
         let Step { job, effect } = decide(before, input, now, rules);
         let effect = effect.filter(|_| !self.stopping);
         let changed = job != *before;
@@ -195,10 +199,16 @@ impl Daemon {
                 effect: effect.as_ref().map(Effect::name),
             }));
         }
-        tell_the_log(before, &job);
+        log::tell(before, &job);
         let gave_place = before.state.takes_place() && !job.state.takes_place();
         self.enact(job, effect, entries).await?;
-        if gave_place { self.fill().await } else { Ok(()) }
+        if gave_place {
+            // There may be work that waits for this place and that we have not seen yet.
+            self.scouted_at = None;
+            self.wake.notify_one();
+            self.fill().await?;
+        }
+        Ok(())
     }
 
     /// Writes a job and its effect down, then begins the effect.
@@ -232,44 +242,5 @@ impl Daemon {
         };
         self.tasks.spawn(task.instrument(span));
         Ok(())
-    }
-}
-
-/// What a job heard, in a word or two for the journal.
-fn news(input: &Input) -> String {
-    match input {
-        Input::Failed { effect, failure } => format!("{effect} failed: {}", failure.reason),
-        Input::Seen { standing, .. } => format!("seen: {standing:?}"),
-        other => {
-            let text = format!("{other:?}");
-            let word = text.split(['(', ' ', '{']).next().unwrap_or_default();
-            word.to_ascii_lowercase()
-        }
-    }
-}
-
-fn tell_the_log(before: &Job, after: &Job) {
-    let number = after.number;
-    if before.state.name() != after.state.name() {
-        let (from, to) = (before.state.name(), after.state.name());
-        tracing::info!(number, round = after.round, attempt = after.attempts, from, to, "a ticket moved on");
-    }
-    match &after.trouble {
-        Some(trouble) if before.trouble != after.trouble && trouble.not_before.is_some() => {
-            let until = trouble.not_before.map(|time| time.to_string());
-            tracing::warn!(
-                number,
-                times = trouble.times,
-                until,
-                reason = trouble.reason,
-                "it is tried again"
-            );
-        }
-        _ => {}
-    }
-    if let crate::job::State::GaveUp { reason, said: false, .. } = &after.state
-        && !matches!(before.state, crate::job::State::GaveUp { .. })
-    {
-        tracing::warn!(number, reason, "a ticket is given up");
     }
 }

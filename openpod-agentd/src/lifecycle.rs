@@ -14,6 +14,7 @@ use std::time::Duration;
 use openpod_sdk::clock::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use parts::RunError;
@@ -73,7 +74,9 @@ async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Re
 
     let (events, inbox) = mpsc::channel(256);
     let wake = Arc::new(Notify::new());
-    let secrets = webhook::start(&config, &mut wiring, &client, &events, &stop, place.data_dir()).await?;
+    let mut background = JoinSet::new();
+    let hooks = webhook::Start { config: &config, client: &client, events: &events, stop: &stop };
+    let secrets = hooks.start(&mut wiring, place.data_dir(), &mut background).await?;
     let heartbeat = Heartbeat {
         client: client.clone(),
         clock: Arc::clone(&wiring.clock),
@@ -82,7 +85,7 @@ async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Re
         wake: Arc::clone(&wake),
         events,
     };
-    tokio::spawn(heartbeat.run(stop.clone()));
+    background.spawn(heartbeat.run(stop.clone()));
 
     let workspaces = parts::workspaces(&config, git, wiring.helper)?;
     let grace = config.executor.limits.grace + Duration::from_secs(20);
@@ -110,9 +113,24 @@ async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Re
         clock: wiring.clock,
         wake,
     });
-    daemon.run(inbox, stop, grace).await?;
+    tokio::select! {
+        result = daemon.run(inbox, stop, grace) => result?,
+        crash = crashed(&mut background) => return Err(RunError::Crashed(crash)),
+    }
+    // The receiver's address is free again when this returns.
+    let _ = tokio::time::timeout(Duration::from_secs(2), background.join_all()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Ends only when one of the tasks did so by a panic.
+async fn crashed(background: &mut JoinSet<()>) -> String {
+    while let Some(ended) = background.join_next().await {
+        if let Err(error) = ended {
+            return error.to_string();
+        }
+    }
+    std::future::pending().await
 }
 
 /// Serves `git-credential <socket> <operation>` when that is what the program was called with. A program that is given

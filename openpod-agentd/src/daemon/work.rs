@@ -92,6 +92,11 @@ impl Daemon {
     }
 
     fn look_at(&mut self, ticket: TicketId) {
+        if let Some(hinted) = self.looking.get_mut(&ticket) {
+            *hinted = true;
+            return;
+        }
+        self.looking.insert(ticket.clone(), false);
         let asked_at = self.clock.now();
         self.looked.insert(ticket.clone(), asked_at);
         let client = self.client.clone();
@@ -107,6 +112,9 @@ impl Daemon {
         asked_at: Timestamp,
         answer: Result<Option<Box<Ticket>>, Failure>,
     ) -> Result<(), DaemonError> {
+        if self.looking.remove(ticket) == Some(true) && !self.stopping {
+            self.look_at(ticket.clone());
+        }
         let found = match answer {
             Ok(found) => found,
             Err(failure) => {

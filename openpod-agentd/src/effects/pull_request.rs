@@ -201,3 +201,129 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use openpod_sdk::api::Timestamp;
+    use serde_json::{Value, json};
+    use wiremock::matchers::{header, method, path, query_param};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::job::Candidate;
+
+    const PULLS: &str = "/api/v3/repos/acme/greetings/pulls";
+
+    fn job() -> Job {
+        let candidate = Candidate {
+            ticket: "t1".into(),
+            project: "p1".into(),
+            number: 7,
+            title: "Greet".into(),
+            version: None,
+            untouched: true,
+        };
+        Job::new(candidate, "openpod/", Timestamp::from_micros(0))
+    }
+
+    fn change() -> Change {
+        Change { base: "b".into(), head: "h".into(), commits: 1, files: 1, patch_sha256: "ab".into() }
+    }
+
+    fn pull(title: &str) -> Value {
+        // What is not needed may be missing, null or of a kind that nobody has heard of.
+        json!({"number": 4, "html_url": "http://forge/pull/4", "title": title, "body": null, "user": null,
+               "mergeable_state": "queued", "head": {"sha": "h", "ref": "b", "repo": null}})
+    }
+
+    fn forge(address: &str) -> Forge {
+        Forge::new(ScopedToken {
+            token: Secret::new("ghs_scoped"),
+            expires_at: Timestamp::from_micros(0),
+            clone_url: "http://127.0.0.1/acme/greetings.git".parse().unwrap(),
+            api_url: format!("{address}/api/v3").parse().unwrap(),
+            owner: "acme".into(),
+            name: "greetings".into(),
+        })
+        .unwrap()
+    }
+
+    async fn found(server: &MockServer, pulls: Value, times: u64) {
+        Mock::given(method("GET"))
+            .and(path(PULLS))
+            .and(query_param("head", "acme:openpod/ticket-7-t1"))
+            .and(query_param("state", "open"))
+            .and(header("authorization", "Bearer ghs_scoped"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(pulls))
+            .up_to_n_times(times)
+            .mount(server)
+            .await;
+    }
+
+    async fn calls(server: &MockServer) -> Vec<String> {
+        let requests = server.received_requests().await.unwrap();
+        requests.iter().map(|request| request.method.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_pull_request_that_is_there_is_brought_up_to_date_and_not_opened_again() {
+        let server = MockServer::start().await;
+        found(&server, json!([pull("old")]), 9).await;
+        let new = ResponseTemplate::new(200).set_body_json(pull("#7 Greet"));
+        Mock::given(method("PATCH")).and(path(format!("{PULLS}/4"))).respond_with(new).mount(&server).await;
+        let pull = forge(&server.uri()).propose(&job(), &change(), None).await.unwrap();
+        assert_eq!((pull.number, calls(&server).await), (4, vec!["GET".to_owned(), "PATCH".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn one_that_somebody_opened_in_the_meantime_is_taken() {
+        let server = MockServer::start().await;
+        found(&server, json!([]), 1).await;
+        found(&server, json!([pull("#7 Greet")]), 9).await;
+        let refused =
+            json!({"message": "Validation Failed", "errors": [{"message": "A pull request already exists"}]});
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(422).set_body_json(refused))
+            .mount(&server)
+            .await;
+        let pull = forge(&server.uri()).propose(&job(), &change(), None).await.unwrap();
+        assert_eq!((pull.number, calls(&server).await.len()), (4, 3));
+    }
+
+    #[tokio::test]
+    async fn what_follows_from_an_answer_is_read_from_its_status() {
+        let table = [
+            (401, None, Class::Passing, None),
+            (403, None, Class::Passing, None),
+            (403, Some(("x-ratelimit-remaining", "0")), Class::Passing, Some(60)),
+            (429, Some(("retry-after", "7")), Class::Passing, Some(7)),
+            (404, None, Class::Unproven, None),
+            (422, None, Class::Final, None),
+            (502, None, Class::Passing, None),
+        ];
+        for (status, extra, class, wait) in table {
+            let server = MockServer::start().await;
+            let mut answer = ResponseTemplate::new(status).set_body_json(json!({"message": "No"}));
+            if let Some((name, value)) = extra {
+                answer = answer.insert_header(name, value);
+            }
+            Mock::given(method("GET")).respond_with(answer).mount(&server).await;
+            let refusal = forge(&server.uri()).propose(&job(), &change(), None).await.unwrap_err();
+            assert_eq!(refusal.failure.class, class, "{status} {extra:?}");
+            assert_eq!(refusal.failure.retry_after.map(|wait| wait.as_secs()), wait, "{status} {extra:?}");
+            assert!(refusal.failure.reason.contains("No"), "{}", refusal.failure.reason);
+            assert_eq!(calls(&server).await, ["GET"], "it is sent once");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_forge_that_is_not_there_is_named_without_the_token() {
+        // Nobody listens where somebody did a moment ago.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let refusal = forge(&address).propose(&job(), &change(), None).await.unwrap_err();
+        assert_eq!(refusal.failure.class, Class::Passing);
+        assert!(!format!("{refusal:?}").contains("ghs_scoped"));
+    }
+}

@@ -126,3 +126,82 @@ fn feedback_in(comments: &[Note]) -> Vec<Note> {
     let first_report = comments.iter().position(|note| note.own);
     comments.iter().skip(first_report.unwrap_or(0)).filter(|note| !note.own).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::job::Candidate;
+
+    fn job(round: u32) -> Job {
+        let candidate = Candidate {
+            ticket: "t1".into(),
+            project: "p1".into(),
+            number: 7,
+            title: "Greet".into(),
+            version: None,
+            untouched: true,
+        };
+        Job { round, ..Job::new(candidate, "openpod/", Timestamp::from_micros(0)) }
+    }
+
+    fn assignment(round: u32, comments: &[(&str, &str)]) -> Assignment {
+        let comments: Vec<_> = comments
+            .iter()
+            .map(|(author, text)| {
+                json!({"content": text, "author_agent_key_id": author, "created_at": "2026-03-12T10:30:00Z"})
+            })
+            .collect();
+        let ticket = json!({
+            "id": "t1", "title": "Greet", "status": "in_progress", "comments": comments,
+            "acceptance_criteria": ["it greets"],
+        });
+        let me = Me { id: "me".into(), name: "crab".into(), capabilities: Vec::new() };
+        let ticket = serde_json::from_value(ticket).unwrap();
+        Assignment::new(&job(round), &me, &ticket, "acme/greetings".into(), Vec::new())
+    }
+
+    fn texts(notes: &[Note]) -> Vec<&str> {
+        notes.iter().map(|note| note.text.as_str()).collect()
+    }
+
+    #[test]
+    fn feedback_is_what_others_said_since_the_first_report() {
+        let said = [
+            ("owner", "Mind the commas"),
+            ("me", "Done."),
+            ("owner", "In capitals"),
+            ("me", "Done again."),
+            ("pm", "Shorter"),
+        ];
+        assert_eq!(texts(&assignment(2, &said).feedback), ["In capitals", "Shorter"]);
+        assert_eq!(texts(&assignment(2, &said).comments).len(), 5);
+        assert!(assignment(1, &said[..1]).feedback.is_empty(), "there is none before a revision");
+        assert_eq!(
+            texts(&assignment(2, &said[..1]).feedback),
+            ["Mind the commas"],
+            "our report was not kept"
+        );
+    }
+
+    #[test]
+    fn a_worker_reads_the_documented_fields() {
+        let text = serde_json::to_value(assignment(1, &[])).unwrap();
+        for field in [
+            "format",
+            "ticket",
+            "branch",
+            "repository",
+            "round",
+            "attempt",
+            "feedback",
+            "comments",
+            "knowledge",
+        ] {
+            assert!(text.get(field).is_some(), "{field}");
+        }
+        assert_eq!(text["ticket"]["acceptance_criteria"], json!(["it greets"]));
+        assert_eq!(text["ticket"]["number"], 7);
+    }
+}

@@ -40,6 +40,9 @@ pub enum RunError {
     /// The platform does not know the key.
     #[error("the platform refuses the key: {0}")]
     Refused(openpod_sdk::Error),
+    /// The journal belongs to another agent than the key.
+    #[error("{} holds the work of {known}, but the key is that of {key}; give each agent a data_dir of its own", data_dir.display())]
+    AnotherAgent { data_dir: PathBuf, known: String, key: String },
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -55,6 +58,9 @@ pub enum RunError {
     /// The daemon itself.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// The heartbeat or the webhook receiver ended in a panic.
+    #[error("a task of the daemon crashed: {0}")]
+    Crashed(String),
 }
 
 /// The data directory, held for one daemon alone until it is dropped.
@@ -108,16 +114,33 @@ impl Start {
         let git = Git::find(&home).await?;
         let (journal, replay) = Journal::open(&place.data_dir().join("journal.db"))?;
         let known = replay.facts.get("me").and_then(|text| serde_json::from_str(text).ok());
-        let me = match known {
-            Some(me) => me,
-            None => {
-                let Some(me) = learn_who_we_are(client, wiring, stop).await? else { return Ok(None) };
-                let text = serde_json::to_string(&me).unwrap_or_default();
-                journal.write(vec![Entry::Fact("me", text)]).await?;
-                me
-            }
+        let learnt = match &known {
+            Some(known) => still_the_same(known, client, place).await?,
+            None => learn_who_we_are(client, wiring, stop).await?,
         };
+        if let Some(me) = &learnt {
+            let text = serde_json::to_string(me).unwrap_or_default();
+            journal.write(vec![Entry::Fact("me", text)]).await?;
+        }
+        let Some(me) = learnt.or(known) else { return Ok(None) };
         Ok(Some(Self { git, journal, replay, me }))
+    }
+}
+
+/// Asks the platform once whether the journal is the key's. A platform that does not answer is no reason to wait.
+async fn still_the_same(known: &Me, client: &Client, place: &Place) -> Result<Option<Me>, RunError> {
+    match who_am_i(client).await {
+        Ok(me) if me.id != known.id => Err(RunError::AnotherAgent {
+            data_dir: place.data_dir.clone(),
+            known: known.name.clone(),
+            key: me.name,
+        }),
+        Ok(me) => Ok(Some(me)),
+        Err(error) if error.status() == Some(401) => Err(RunError::Refused(error)),
+        Err(error) => {
+            tracing::warn!(reason = %error, "the platform does not say who we are; going on as {}", known.name);
+            Ok(None)
+        }
     }
 }
 

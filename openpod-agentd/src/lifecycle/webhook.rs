@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{RunError, Wiring};
@@ -23,44 +24,53 @@ use crate::effects::failure_of;
 use crate::event::Event;
 use crate::sources::webhook::receiver;
 
-/// Begins to receive, and registers the receiver when its public address is known. Returns the secrets in use.
-pub(super) async fn start(
-    config: &Config,
-    wiring: &mut Wiring,
-    client: &Client,
-    events: &mpsc::Sender<Event>,
-    stop: &CancellationToken,
-    data_dir: &Path,
-) -> Result<Vec<Secret>, RunError> {
-    let Some(settings) = &config.webhook else { return Ok(Vec::new()) };
-    let path = data_dir.join("webhook.secret");
-    let secret = secret(settings, &path, wiring)?;
-    let verifier = Verifier::new([secret.clone()]).map_err(|source| RunError::Secret { path, source })?;
-    let router = receiver(verifier, Arc::clone(&wiring.clock), events.clone());
-    let listener = match wiring.webhook_listener.take() {
-        Some(listener) => listener,
-        None => TcpListener::bind(settings.listen)
-            .await
-            .map_err(|source| RunError::Listen { address: settings.listen, source })?,
-    };
-    let address = listener.local_addr().ok();
-    let stopped = stop.clone().cancelled_owned();
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-            tracing::error!(%error, "the webhook receiver has ended; the heartbeat goes on alone");
-        }
-    });
-    tracing::info!(?address, "webhooks are received");
-    if let Some(public_url) = &settings.public_url {
-        let registration = Registration {
-            client: client.clone(),
-            url: public_url.to_string(),
-            secret: secret.clone(),
-            note: data_dir.join("webhook.json"),
+/// What the receiver is made of.
+pub(super) struct Start<'a> {
+    pub(super) config: &'a Config,
+    pub(super) client: &'a Client,
+    pub(super) events: &'a mpsc::Sender<Event>,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Start<'_> {
+    /// Begins to receive, and registers the receiver when its public address is known. Returns the secrets in use.
+    pub(super) async fn start(
+        self,
+        wiring: &mut Wiring,
+        data_dir: &Path,
+        background: &mut JoinSet<()>,
+    ) -> Result<Vec<Secret>, RunError> {
+        let Start { config, client, events, stop } = self;
+        let Some(settings) = &config.webhook else { return Ok(Vec::new()) };
+        let path = data_dir.join("webhook.secret");
+        let secret = secret(settings, &path, wiring)?;
+        let verifier = Verifier::new([secret.clone()]).map_err(|source| RunError::Secret { path, source })?;
+        let router = receiver(verifier, Arc::clone(&wiring.clock), events.clone());
+        let listener = match wiring.webhook_listener.take() {
+            Some(listener) => listener,
+            None => TcpListener::bind(settings.listen)
+                .await
+                .map_err(|source| RunError::Listen { address: settings.listen, source })?,
         };
-        tokio::spawn(registration.keep_trying(stop.clone()));
+        let address = listener.local_addr().ok();
+        let stopped = stop.clone().cancelled_owned();
+        background.spawn(async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the webhook receiver has ended; the heartbeat goes on alone");
+            }
+        });
+        tracing::info!(?address, "webhooks are received");
+        if let Some(public_url) = &settings.public_url {
+            let registration = Registration {
+                client: client.clone(),
+                url: public_url.to_string(),
+                secret: secret.clone(),
+                note: data_dir.join("webhook.json"),
+            };
+            background.spawn(registration.keep_trying(stop.clone()));
+        }
+        Ok(vec![secret])
     }
-    Ok(vec![secret])
 }
 
 /// The configured secret, or the one in the file, or a new one.
