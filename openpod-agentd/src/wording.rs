@@ -22,9 +22,9 @@ pub(crate) fn commit_body(job: &Job, summary: Option<&str>) -> String {
 pub(crate) fn pull_request_body(job: &Job, change: &Change, summary: Option<&str>) -> String {
     let said =
         summary.map(str::trim).filter(|text| !text.is_empty()).unwrap_or("The worker left no summary.");
-    let revision = match job.round {
-        1 => String::new(),
-        round => format!("\nThis is round {round}: a change was asked for.\n"),
+    let revision = match (&job.published, job.round) {
+        (Some(_), round @ 2..) => format!("\nThis is round {round}: a change was asked for.\n"),
+        _ => String::new(),
     };
     format!(
         "{}\n{revision}\n---\nTicket #{} · {} in {} · SHA-256 of the patch `{}`\n",
@@ -135,7 +135,8 @@ mod tests {
             body,
             "Slugs are trimmed.\n\n---\nTicket #5 · 1 commit in 2 files · SHA-256 of the patch `ab`\n"
         );
-        let second = Job { round: 2, ..job() };
+        let published = Some(Published { number: 7, url: "u".into(), head: "h".into() });
+        let second = Job { round: 2, published, ..job() };
         assert!(pull_request_body(&second, &change(), None).contains("This is round 2"));
     }
 

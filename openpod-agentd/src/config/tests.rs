@@ -150,3 +150,37 @@ fn registering_asks_for_a_name_and_capabilities_only() {
     assert!(refused.contains("agent.name = \"x\": must have at least 2 characters"), "{refused}");
     assert!(refused.contains("agent.capabilities = []: "), "{refused}");
 }
+
+#[test]
+fn the_example_names_every_key_and_is_right() {
+    let text = include_str!("../../agentd.example.toml");
+    let config = read(text, &[]).unwrap();
+    assert!(config.webhook.is_some());
+
+    let example: toml::Table = text.parse().unwrap();
+    let example = serde_json::to_value(example).unwrap();
+    let known = serde_json::to_value(RawConfig::default()).unwrap();
+    let mut missing = Vec::new();
+    for (section, keys) in known.as_object().unwrap() {
+        let named = |path: &str| {
+            example.pointer(path).is_some()
+                || text.contains(&format!("# {} = ", path.rsplit('/').next().unwrap()))
+        };
+        match keys.as_object() {
+            None => missing.extend((!named(&format!("/{section}"))).then(|| section.clone())),
+            Some(keys) => {
+                missing.extend(keys.keys().map(|key| format!("/{section}/{key}")).filter(|path| !named(path)))
+            }
+        }
+    }
+    for (part, keys) in known["policy"].as_object().unwrap() {
+        missing.extend(
+            keys.as_object()
+                .unwrap()
+                .keys()
+                .map(|key| format!("/policy/{part}/{key}"))
+                .filter(|path| example.pointer(path).is_none()),
+        );
+    }
+    assert_eq!(missing, [""; 0]);
+}

@@ -45,14 +45,20 @@ pub(super) fn of_workspace(error: &WorkspaceError) -> Failure {
     }
 }
 
+/// What may end up in a comment speaks of the repository, not of this machine's directories.
 fn of_git(error: &GitError) -> Failure {
-    let class = match error.kind() {
-        GitErrorKind::Rejected { .. } | GitErrorKind::StaleLease => Class::Final,
+    tracing::debug!(%error, "git failed");
+    match error.kind() {
+        GitErrorKind::Rejected { reason } => {
+            Failure::new(Class::Final, format!("the repository refused the branch: {reason}"))
+        }
+        GitErrorKind::StaleLease => {
+            Failure::new(Class::Final, "somebody else pushed to the branch, and that is not overwritten")
+        }
         // A repository that was just connected may not be visible yet.
-        GitErrorKind::NotFound => Class::Unproven,
-        _ => Class::Passing,
-    };
-    Failure::new(class, error.to_string())
+        GitErrorKind::NotFound => Failure::new(Class::Unproven, "the repository was not found"),
+        _ => Failure::new(Class::Passing, error.to_string()),
+    }
 }
 
 /// A worker that cannot be started is the operator's mistake: the ticket waits until it is mended.

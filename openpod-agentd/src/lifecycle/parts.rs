@@ -115,7 +115,10 @@ impl Start {
         let (journal, replay) = Journal::open(&place.data_dir().join("journal.db"))?;
         let known = replay.facts.get("me").and_then(|text| serde_json::from_str(text).ok());
         let learnt = match &known {
-            Some(known) => still_the_same(known, client, place).await?,
+            Some(known) => tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                same = still_the_same(known, client, place) => same?,
+            },
             None => learn_who_we_are(client, wiring, stop).await?,
         };
         if let Some(me) = &learnt {

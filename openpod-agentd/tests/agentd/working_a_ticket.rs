@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::platform::Platform;
-use super::support::TOKEN;
+use super::support::{TOKEN, eventually};
 
 /// Writes the ticket's title, and in a revision the feedback too.
 const GREETER: &str = r#"
@@ -49,8 +49,7 @@ impl Home {
     }
 
     fn config(&self, worker: &str) -> RawConfig {
-        let mut raw = RawConfig::default();
-        raw.data_dir = Some(self.path("data"));
+        let mut raw = RawConfig { data_dir: Some(self.path("data")), ..RawConfig::default() };
         raw.server.url = Some(self.platform.address.clone());
         raw.server.key = Some("opk_secret_of_the_agent".into());
         raw.heartbeat.interval_seconds = 0.1;
@@ -326,4 +325,62 @@ async fn deliver(url: &str, secret: &str) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_fails_for_a_while_is_looked_at_until_it_answers() {
+    let home = Home::new().await;
+    home.platform.world().lost_answers = vec!["GET /heartbeat"; 6];
+    let running = home.start(home.config(GREETER));
+    home.until_delivered().await;
+    assert!(home.platform.world().lost_answers.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worker_is_stopped_when_nobody_wants_its_ticket_any_more() {
+    let home = Home::new().await;
+    let id = home.path("id");
+    let running = home.start(home.config(&format!("echo $$ > {}; sleep 600", id.display())));
+    let read = || std::fs::read_to_string(&id).ok().filter(|text| text.ends_with('\n'));
+    let process = format!("/proc/{}", eventually("the worker runs", read).await.trim());
+    home.platform.world().change_ticket(json!({"status": "cancelled"}));
+    eventually("it is gone", || (!Path::new(&process).exists()).then_some(())).await;
+    running.stop().await;
+    let jobs = openpod_agentd::journal::read(&home.path("data/journal.db")).unwrap().jobs;
+    assert_eq!(jobs.values().next().unwrap().state.name(), "cancelled");
+    assert!(home.platform.world().ticket["comments"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_signal_finishes_and_leaves_no_process_behind() {
+    let home = Home::new().await;
+    let id = home.path("id");
+    let worker = format!("echo $$ > {}; sleep 600", id.display());
+    let config = home.path("agentd.toml");
+    let text = format!(
+        "data_dir = {:?}\n[server]\nurl = {:?}\n[heartbeat]\ninterval_seconds = 0.1\n[executor]\ncommand = [\"/bin/sh\", \"-c\", {worker:?}]\n",
+        home.path("data"),
+        home.platform.address,
+    );
+    std::fs::write(&config, text).unwrap();
+    let daemon = tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"))
+        .args(["run", "--log-format", "json", "--config"])
+        .arg(&config)
+        .env("OPENPOD_AGENTD_SERVER__KEY", "opk_secret_of_the_agent")
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let read = || std::fs::read_to_string(&id).ok().filter(|text| text.ends_with('\n'));
+    let process = format!("/proc/{}", eventually("the worker runs", read).await.trim());
+    let signalled =
+        std::process::Command::new("kill").arg(daemon.id().unwrap().to_string()).status().unwrap();
+    assert!(signalled.success());
+    let output = daemon.wait_with_output().await.unwrap();
+    assert!(output.status.success());
+    assert!(!Path::new(&process).exists());
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
+    assert!(log.contains("SIGTERM: finishing") && !log.contains("opk_secret_of_the_agent"), "{log}");
 }
