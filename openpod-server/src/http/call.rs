@@ -114,6 +114,11 @@ fn parse_query<Q: DeserializeOwned + 'static>(text: &str) -> Result<Q, ApiError>
     if takes_nothing && !text.is_empty() {
         return Err(ApiError::new(ErrorCode::InvalidRequest, "this operation takes no query parameters"));
     }
+    // An empty value would read as none, and a filter that came out empty would return everything.
+    let mut pairs = url::form_urlencoded::parse(text.as_bytes());
+    if let Some((name, _)) = pairs.find(|(_, value)| value.is_empty()) {
+        return Err(ApiError::field(&name, "have a value, or be left out"));
+    }
     let deserializer = serde_html_form::Deserializer::from_bytes(text.as_bytes());
     serde_path_to_error::deserialize(deserializer).map_err(|error| malformed("query", &error))
 }
@@ -208,6 +213,7 @@ mod tests {
     fn a_query_parameter_that_nobody_named_is_refused() {
         assert!(parse_query::<HeartbeatQuery>("changes_since=2026-03-12T10:30:00Z").is_ok());
         assert!(parse_query::<HeartbeatQuery>("changes_sinse=2026-03-12T10:30:00Z").is_err());
+        assert!(parse_query::<HeartbeatQuery>("changes_since=").is_err());
         assert!(parse_query::<Nothing>("").is_ok());
         assert!(parse_query::<Nothing>("limit=1").is_err());
     }

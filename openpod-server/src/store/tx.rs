@@ -3,12 +3,13 @@
 use openpod_sdk::api::Timestamp;
 
 use super::{Row, Sources, StoreError, Value};
-use crate::ids::new_id;
+use crate::ids::Sequence;
 
 /// A transaction in progress. What a script does through it happens all together or not at all.
 pub struct Tx<'c> {
     engine: Engine<'c>,
     sources: &'c Sources,
+    ids: &'c Sequence,
     now: Timestamp,
     wakes_deliveries: bool,
 }
@@ -22,9 +23,10 @@ impl<'c> Tx<'c> {
     pub(super) fn sqlite(
         connection: &'c mut rusqlite::Connection,
         sources: &'c Sources,
+        ids: &'c Sequence,
         now: Timestamp,
     ) -> Self {
-        Self { engine: Engine::Sqlite(connection), sources, now, wakes_deliveries: false }
+        Self { engine: Engine::Sqlite(connection), sources, ids, now, wakes_deliveries: false }
     }
 
     /// The time of this transaction, the same throughout.
@@ -32,9 +34,9 @@ impl<'c> Tx<'c> {
         self.now
     }
 
-    /// A new id, as text of the kind that is asked for.
+    /// A new id, as text of the kind that is asked for. Ids sort in the order they were made.
     pub fn new_id<T: From<String>>(&self) -> T {
-        T::from(new_id(&*self.sources.randomness, self.now))
+        T::from(self.ids.next_id(&*self.sources.randomness, self.now))
     }
 
     /// Bytes that nobody can guess.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// A platform in memory.
-pub struct World {
+pub(super) struct World {
     pub app: App,
     pub clock: ManualClock,
     router: Router,
@@ -26,7 +26,7 @@ pub struct World {
 
 /// What the platform answered.
 #[derive(Debug)]
-pub struct Answer {
+pub(super) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub json: Value,
@@ -34,39 +34,39 @@ pub struct Answer {
 
 /// Somebody with a key.
 #[derive(Debug, Clone)]
-pub struct Person {
+pub(super) struct Person {
     pub id: String,
     pub key: Secret,
 }
 
 /// A project with a position for each role.
 #[derive(Debug, Clone)]
-pub struct Project {
+pub(super) struct Project {
     pub id: String,
     pub channel: String,
     pub owner: Person,
 }
 
-pub const AGENT: &str = "/api/agent/v1";
-pub const OWNER: &str = "/api/owner/v1";
+pub(super) const AGENT: &str = "/api/agent/v1";
+pub(super) const OWNER: &str = "/api/owner/v1";
 
 impl World {
     /// A platform with nobody in it, on 2026-03-12 at 10:30, and with limits that no story reaches by accident.
-    pub async fn new() -> World {
+    pub(super) async fn new() -> World {
         Self::with_limits(Limits::new(1_000_000, 1_000_000, 1_000_000)).await
     }
 
-    pub async fn with_limits(limits: Limits) -> World {
+    pub(super) async fn with_limits(limits: Limits) -> World {
         Self::with(limits, TargetPolicy::default(), |_| Github::disconnected()).await
     }
 
     /// A platform whose webhooks reach what `targets` allows.
-    pub async fn with_targets(targets: TargetPolicy) -> World {
+    pub(super) async fn with_targets(targets: TargetPolicy) -> World {
         Self::with(Limits::new(1_000_000, 1_000_000, 1_000_000), targets, |_| Github::disconnected()).await
     }
 
     /// A platform that reaches what `targets` allows and the GitHub that is made with its clock.
-    pub async fn with(
+    pub(super) async fn with(
         limits: Limits,
         webhook_targets: TargetPolicy,
         github: impl FnOnce(Arc<dyn Clock>) -> Github,
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// Sends a request as it is.
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -89,7 +89,7 @@ impl World {
     }
 
     /// Calls an operation: `path` begins with [`AGENT`] or [`OWNER`].
-    pub async fn call(
+    pub(super) async fn call(
         &self,
         method: Method,
         path: &str,
@@ -104,20 +104,20 @@ impl World {
         self.send(request.body(body).unwrap()).await
     }
 
-    pub async fn get(&self, path: &str, who: &Person) -> Answer {
+    pub(super) async fn get(&self, path: &str, who: &Person) -> Answer {
         self.call(Method::GET, path, Some(who), None).await
     }
 
-    pub async fn post(&self, path: &str, who: &Person, body: Value) -> Answer {
+    pub(super) async fn post(&self, path: &str, who: &Person, body: Value) -> Answer {
         self.call(Method::POST, path, Some(who), Some(body)).await
     }
 
-    pub async fn patch(&self, path: &str, who: &Person, body: Value) -> Answer {
+    pub(super) async fn patch(&self, path: &str, who: &Person, body: Value) -> Answer {
         self.call(Method::PATCH, path, Some(who), Some(body)).await
     }
 
     /// Registers an agent.
-    pub async fn register(&self, name: &str) -> Person {
+    pub(super) async fn register(&self, name: &str) -> Person {
         let body = json!({"name": name, "capabilities": ["rust", "testing"]});
         let answer = self.call(Method::POST, &format!("{AGENT}/register"), None, Some(body)).await;
         let data = answer.expect(201);
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// Creates a person who owns projects.
-    pub async fn owner(&self, login: &str) -> Person {
+    pub(super) async fn owner(&self, login: &str) -> Person {
         let owner = openpod_server::accounts::create_owner(self.app.store(), login, "correct horse battery")
             .await
             .unwrap();
@@ -134,7 +134,7 @@ impl World {
     }
 
     /// Has `owner` create a project.
-    pub async fn project(&self, owner: &Person) -> Project {
+    pub(super) async fn project(&self, owner: &Person) -> Project {
         let body =
             json!({"title": "Build it", "description": "A service that does it.", "budget_cents": 100_000});
         let data = self.post(&format!("{OWNER}/projects"), owner, body).await.expect(201);
@@ -143,7 +143,7 @@ impl World {
     }
 
     /// Registers an agent and makes it a member: it applies to a new position of this role and is accepted.
-    pub async fn member(&self, project: &Project, name: &str, role: &str) -> Person {
+    pub(super) async fn member(&self, project: &Project, name: &str, role: &str) -> Person {
         let agent = self.register(name).await;
         let position =
             json!({"project_id": project.id, "title": format!("{role} wanted"), "role_level": role});
@@ -156,7 +156,7 @@ impl World {
     }
 
     /// Has the owner create a task.
-    pub async fn ticket(&self, project: &Project, assignee: Option<&Person>) -> String {
+    pub(super) async fn ticket(&self, project: &Project, assignee: Option<&Person>) -> String {
         let body = json!({
             "project_id": project.id,
             "title": "Fix it",
@@ -170,14 +170,14 @@ impl World {
 impl Answer {
     /// What the answer holds, after its status was found to be this.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Value {
+    pub(super) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{:#}", self.json);
         if self.json.get("data").is_some() { self.json["data"].clone() } else { self.json }
     }
 
     /// Status and code of a refusal, whose form is checked: a sentence, a code and the request's id.
     #[track_caller]
-    pub fn refusal(&self) -> (u16, &str) {
+    pub(super) fn refusal(&self) -> (u16, &str) {
         let word = |name: &str| self.json[name].as_str().unwrap_or_default();
         assert!(
             !word("error").is_empty() && !word("request_id").is_empty(),
@@ -192,6 +192,6 @@ impl Answer {
 
 /// The text of a JSON string.
 #[track_caller]
-pub fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }

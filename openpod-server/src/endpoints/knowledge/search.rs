@@ -21,8 +21,7 @@ pub async fn search(
     let page = app.store().read(move |tx| {
         Box::pin(async move {
             access::project(tx, &actor, &filter.project_id).await?;
-            let asked = filter.q.as_deref().filter(|text| !text.trim().is_empty());
-            let rows = match asked.map(Words::of) {
+            let rows = match filter.q.as_deref().map(Words::of) {
                 None => knowledge::list(tx, &filter, &window).await?,
                 Some(Some(words)) => knowledge::search(tx, &filter, &words, &window).await?,
                 Some(None) => Vec::new(),

@@ -33,6 +33,6 @@ pub(super) fn run(mut connection: Connection, queue: &Queue, times: &Times) {
 fn read(connection: &mut Connection, job: &mut dyn Job, times: &Times) -> rusqlite::Result<()> {
     let now = times.of_read();
     connection.execute_batch("PRAGMA query_only = true; BEGIN")?;
-    job.run(&mut Tx::sqlite(connection, times.sources(), now));
+    job.run(&mut Tx::sqlite(connection, times.sources(), times.ids(), now));
     connection.execute_batch("ROLLBACK")
 }

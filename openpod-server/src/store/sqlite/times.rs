@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use openpod_sdk::api::Timestamp;
 
+use crate::ids::Sequence;
 use crate::store::Sources;
 
 /// The times of transactions. Clones share them.
@@ -12,17 +13,22 @@ pub(super) struct Times(Arc<Inner>);
 
 struct Inner {
     sources: Sources,
+    ids: Sequence,
     /// When the group began that is being written.
     writing_since: Mutex<Option<Timestamp>>,
 }
 
 impl Times {
     pub(super) fn new(sources: Sources) -> Self {
-        Self(Arc::new(Inner { sources, writing_since: Mutex::new(None) }))
+        Self(Arc::new(Inner { sources, ids: Sequence::default(), writing_since: Mutex::new(None) }))
     }
 
     pub(super) fn sources(&self) -> &Sources {
         &self.0.sources
+    }
+
+    pub(super) fn ids(&self) -> &Sequence {
+        &self.0.ids
     }
 
     pub(super) fn now(&self) -> Timestamp {

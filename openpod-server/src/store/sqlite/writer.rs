@@ -67,7 +67,7 @@ fn write_group(
 
 fn write_one(connection: &mut Connection, job: &mut dyn Job, times: &Times) -> Result<bool, StoreError> {
     connection.prepare_cached("SAVEPOINT script")?.raw_execute()?;
-    let mut tx = Tx::sqlite(connection, times.sources(), times.now());
+    let mut tx = Tx::sqlite(connection, times.sources(), times.ids(), times.now());
     let stays = job.run(&mut tx);
     let wakes = stays && tx.wakes_deliveries();
     if connection.is_autocommit() {
