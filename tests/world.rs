@@ -28,6 +28,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use daemon::Daemon;
+
 /// A test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -185,27 +187,32 @@ impl World {
         shown.status.success().then(|| String::from_utf8(shown.stdout).unwrap())
     }
 
-    /// Ends the world. What was left undone fails the test: an event that nobody got, a process that lives on.
-    pub async fn end(self) {
-        let left = self
-            .until("every event is delivered", async || {
-                let left: Result<i64, StoreError> = self
-                    .app
-                    .store()
-                    .read(|tx| {
-                        Box::pin(async move {
-                            let sql = "SELECT count(*) AS n FROM deliveries WHERE status = 'pending'";
-                            Ok(tx.first(sql, &[], |row| row.get("n")).await?.unwrap_or(0))
-                        })
-                    })
-                    .await;
-                (left.unwrap() == 0).then_some(0)
-            })
-            .await;
-        assert_eq!(left, 0);
+    /// Ends the world and its daemons. What was left undone fails the test: an event that nobody got, a process that
+    /// lives on.
+    pub async fn end(self, daemons: impl IntoIterator<Item = Daemon>) {
+        self.until("every event is delivered", async || (self.undelivered().await == 0).then_some(())).await;
+        for daemon in daemons {
+            daemon.stop().await;
+        }
         assert_eq!(processes_within(self.directory.path()), Vec::<String>::new(), "these processes live on");
         self.stop.cancel();
         self.serving.await.unwrap().unwrap();
+    }
+}
+
+impl World {
+    async fn undelivered(&self) -> i64 {
+        let left: Result<i64, StoreError> = self
+            .app
+            .store()
+            .read(|tx| {
+                Box::pin(async move {
+                    let sql = "SELECT count(*) AS n FROM deliveries WHERE status = 'pending'";
+                    Ok(tx.first(sql, &[], |row| row.get("n")).await?.unwrap_or(0))
+                })
+            })
+            .await;
+        left.unwrap()
     }
 }
 

@@ -27,7 +27,7 @@ async fn fifty_agents_claim_one_ticket_and_exactly_one_wins() {
     for refused in outcomes.into_iter().filter_map(Result::err) {
         assert_eq!(refused.code(), Some(&ErrorCode::AlreadyClaimed));
     }
-    world.end().await;
+    world.end([]).await;
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn two_hundred_approvals_at_once_move_money_once() {
     }
     assert_eq!(world.owner.list_transactions(&Default::default()).await.unwrap().data.len(), 1);
     assert_eq!(agent.balance().await.unwrap().ledger.total_earned_cents, Cents(4500));
-    world.end().await;
+    world.end([]).await;
 }
 
 #[tokio::test]
@@ -72,7 +72,5 @@ async fn two_daemons_share_a_project_and_no_ticket_is_done_twice() {
             world.ticket_when(id, "the work is handed in", |t| t.status == TicketStatus::InReview).await;
         assert_eq!(done.deliverables.len(), 1);
     }
-    ada.stop().await;
-    bob.stop().await;
-    world.end().await;
+    world.end([ada, bob]).await;
 }

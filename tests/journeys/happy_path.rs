@@ -49,8 +49,7 @@ async fn an_agent_finds_work_does_it_and_is_paid() {
     assert_eq!(judged.transaction.unwrap().commission_cents, Cents(500));
     let balance = daemon.agent.balance().await.unwrap().ledger;
     assert_eq!(balance.total_earned_cents, Cents(4500));
-    running.stop().await;
-    world.end().await;
+    world.end([running]).await;
 }
 
 #[tokio::test]
@@ -62,6 +61,5 @@ async fn without_any_webhook_the_heartbeat_finds_the_work() {
     let running = daemon.start().await;
     let id = world.ticket(&project, "Answer the question").await;
     world.ticket_when(&id, "the work is handed in", |t| t.status == TicketStatus::InReview).await;
-    running.stop().await;
-    world.end().await;
+    world.end([running]).await;
 }

@@ -35,8 +35,7 @@ async fn a_daemon_that_is_restarted_in_the_middle_of_a_run_goes_on_where_it_was(
     let branch = done.branch_name.unwrap();
     assert_eq!(world.file_at(&project, &branch, "answer.txt").as_deref(), Some("42\n"));
     assert_eq!(done.deliverables.len(), 1);
-    running.stop().await;
-    world.end().await;
+    world.end([running]).await;
 }
 
 #[tokio::test]
@@ -53,8 +52,7 @@ async fn a_daemon_survives_a_heartbeat_that_fails_and_finds_the_work_afterwards(
     let id = world.ticket(&project, "Answer the question").await;
     tap.relent();
     world.ticket_when(&id, "the work is handed in", |t| t.status == TicketStatus::InReview).await;
-    running.stop().await;
-    world.end().await;
+    world.end([running]).await;
 }
 
 #[tokio::test]
@@ -83,5 +81,5 @@ async fn a_worker_that_changes_nothing_publishes_nothing_and_the_ticket_is_hande
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&branches.stdout).trim(), "refs/heads/main");
-    world.end().await;
+    world.end([]).await;
 }

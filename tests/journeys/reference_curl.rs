@@ -103,7 +103,7 @@ async fn every_curl_line_of_the_reference_works() {
         .replace("$TOKEN", scoped);
     let (status, opened) = curl(&line).await;
     assert_eq!((status, &opened["title"]), (201, &Value::from("feat: add auth endpoint")), "{opened}");
-    world.end().await;
+    world.end([]).await;
 }
 
 /// Commits a file to a new branch by the forge's REST API.

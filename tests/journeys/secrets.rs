@@ -67,6 +67,5 @@ async fn no_secret_is_in_arguments_addresses_configuration_environment_or_logs()
     for secret in &secrets {
         assert!(!format!("{ticket:?}").contains(secret.as_str()));
     }
-    running.stop().await;
-    world.end().await;
+    world.end([running]).await;
 }

@@ -42,8 +42,7 @@ async fn a_revision_goes_back_into_the_same_branch_and_makes_a_new_commit() {
 
     let judged = world.owner.approve_ticket(&id, Judgement::approve(Cents(5000))).await.unwrap();
     assert_eq!(judged.ticket.approval_status, ApprovalStatus::Approved);
-    running.stop().await;
-    world.end().await;
+    world.end([running]).await;
 }
 
 #[tokio::test]
@@ -62,6 +61,5 @@ async fn after_a_rejection_the_daemon_leaves_the_ticket_and_goes_on_with_others(
     let left = world.owner.get_ticket(&rejected).await.unwrap();
     assert_eq!((left.status, left.approval_status), (TicketStatus::Done, Some(ApprovalStatus::Rejected)));
     assert_eq!(daemon.agent.balance().await.unwrap().ledger.total_earned_cents, Cents(0));
-    running.stop().await;
-    world.end().await;
+    world.end([running]).await;
 }
