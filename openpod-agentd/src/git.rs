@@ -58,8 +58,9 @@ impl Git {
 
     /// The same on a path of the caller's choice, which git and what it starts see too.
     pub async fn find_on(path: &OsStr, home: &Path) -> Result<Git, GitMissing> {
-        let program = find_program("git", path).ok_or(GitMissing::NotFound)?;
-        let git = Git { program, path: path.to_owned(), home: home.to_owned() };
+        let path = absolute_entries(path);
+        let program = find_program("git", &path).ok_or(GitMissing::NotFound)?;
+        let git = Git { program, path, home: home.to_owned() };
         let unusable = |reason: String| GitMissing::Unusable { program: git.program.clone(), reason };
         let answer = git.command(["--version"]).line().await.map_err(|error| unusable(error.to_string()))?;
         match version(&answer) {
@@ -84,6 +85,12 @@ impl Git {
     ) -> GitCommand {
         GitCommand::new(self, args).env("GIT_DIR", git_dir)
     }
+}
+
+/// A relative entry would be looked for in whatever directory a command runs.
+fn absolute_entries(path: &OsStr) -> OsString {
+    let entries = std::env::split_paths(path).filter(|entry| entry.is_absolute());
+    std::env::join_paths(entries).unwrap_or_default()
 }
 
 /// Reads `git version 2.39.5 (Apple Git-154)`.
@@ -115,6 +122,11 @@ mod tests {
         let other = find_a_git_that_answers("hello").await.unwrap_err().to_string();
         assert!(other.ends_with("does not answer `git --version` as git does: hello"), "{other}");
         assert!(find_a_git_that_answers("git version 2.39.5 (Apple Git-154)").await.is_ok());
+    }
+
+    #[test]
+    fn git_is_not_looked_for_in_the_directory_at_hand() {
+        assert_eq!(absolute_entries(OsStr::new("/bin:.:bin::/usr/bin")), "/bin:/usr/bin");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod collect;
 mod error;
 mod key;
 mod layout;
+mod leftovers;
 mod limits;
 mod prepare;
 mod remote;
@@ -111,7 +112,7 @@ impl Workspaces {
         let data_dir = std::path::absolute(data_dir).map_err(at(data_dir))?;
         let layout = Layout::new(&data_dir);
         // Sockets of a daemon that was killed.
-        prepare::clear(&layout.runtime())?;
+        leftovers::clear(&layout.runtime())?;
         for directory in [layout.mirrors(), layout.jobs(), layout.runtime()] {
             private(&directory).map_err(at(&directory))?;
         }

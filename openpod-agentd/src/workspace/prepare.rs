@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::error::{WorkspaceError, at};
 use super::layout::{BASE, COLLECTED, PUBLISHED};
+use super::leftovers::{clear, remove_locks};
 use super::{JobKey, Prepared, Workspaces};
 use crate::credentials::{Origin, TokenSource};
 use crate::git::Sha;
@@ -108,6 +109,7 @@ impl Workspaces {
             self.init_bare(&mirror, &tip).await?;
         }
         let wanted: Vec<&Sha> = std::iter::once(&tip).chain(&head).collect();
+        remove_locks(&mirror)?;
         if !self.has_all(&mirror, &wanted).await? {
             let url = origin.clone_url.as_str();
             let args = ["fetch", "--prune", "--no-tags", "--quiet", "--", url, "+refs/heads/*:refs/heads/*"];
@@ -244,12 +246,4 @@ fn append(file: &Path, text: &str) -> Result<(), WorkspaceError> {
 
     let opened = fs::OpenOptions::new().append(true).create(true).open(file);
     opened.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(at(file))
-}
-
-/// Removes what an earlier attempt left unfinished.
-pub(super) fn clear(directory: &Path) -> Result<(), WorkspaceError> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(directory)(error)),
-        _ => Ok(()),
-    }
 }

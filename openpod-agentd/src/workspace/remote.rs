@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use super::error::{WorkspaceError, at};
 use super::layout::PUBLISHED;
+use super::leftovers::remove_locks;
 use super::{JobKey, Workspaces};
 use crate::credentials::{CredentialServer, Origin, TokenSource, snippet};
 use crate::git::{GitCommand, GitError, Sha, refusal};
+
+/// Of what a remote says, in bytes.
+const ANSWER: usize = 64 << 20;
 
 /// What a remote has.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -73,6 +77,7 @@ impl Workspaces {
         tokens: Arc<dyn TokenSource>,
     ) -> Result<(), WorkspaceError> {
         let outbound = self.layout.outbound(job);
+        remove_locks(&outbound)?;
         let refs = self.refs(job).await?;
         if refs.collected.as_ref() != Some(head) && refs.published != *head {
             return Err(WorkspaceError::NotCollected { head: head.to_string() });
@@ -104,7 +109,8 @@ impl Workspaces {
         let server =
             CredentialServer::start(&runtime, &origin.clone_url, tokens, refused).map_err(at(&runtime))?;
         let command = command.allow_http(&snippet(&self.helper, server.socket()));
-        let done = command.feed(|chunk| output.extend_from_slice(chunk)).await;
+        let keep = |chunk: &[u8]| output.extend_from_slice(&chunk[..chunk.len().min(ANSWER - output.len())]);
+        let done = command.feed(keep).await;
         done.map_err(|error| explained(error, &server))
     }
 }

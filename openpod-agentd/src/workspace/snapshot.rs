@@ -12,7 +12,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{WorkspaceError, at};
-use super::prepare::{borrow, clear};
+use super::leftovers::{clear, remove_locks};
+use super::prepare::borrow;
 use super::{JobKey, Workspaces};
 use crate::git::{GitCommand, GitError, Sha};
 
@@ -48,6 +49,7 @@ impl Workspaces {
         }
         let git_dir = self.layout.staging(job);
         clear(&git_dir)?;
+        remove_locks(&self.layout.outbound(job))?;
         self.init_bare(&git_dir, like).await?;
         let staging = Staging { git_dir, workspace };
         borrow(&staging.git_dir, &self.layout.outbound(job))?;

@@ -154,6 +154,24 @@ async fn a_second_ticket_of_the_project_fetches_nothing_that_is_here() {
 }
 
 #[tokio::test]
+async fn locks_of_a_git_that_was_killed_stop_nothing() {
+    let world = World::new().await;
+    let (job, workspace) = world.prepared("t1").await;
+    let outbound = workspace.with_file_name("outbound.git");
+    let mirror = fs::read_dir(world.data().join("mirrors")).unwrap().next().unwrap().unwrap().path();
+    fs::write(workspace.join("README.md"), "Changed\n").unwrap();
+    fs::write(outbound.join("refs/openpod/collected.lock"), "").unwrap();
+    let change = collect(&world, &job, "Change").await;
+    fs::write(outbound.join("refs/openpod/published.lock"), "").unwrap();
+    push(&world, &job, &change.head, None).await.unwrap();
+    fs::write(mirror.join("packed-refs.lock"), "").unwrap();
+    fs::write(mirror.join("refs/heads/trunk.lock"), "").unwrap();
+    let commit = world.remote(&["commit-tree", "-m", "Go on", "-p", "trunk", "trunk^{tree}"]);
+    world.remote(&["update-ref", "refs/heads/trunk", commit.trim()]);
+    world.prepared("t2").await;
+}
+
+#[tokio::test]
 async fn many_tickets_at_once_share_the_mirror_in_turn() {
     let world = World::new().await;
     let jobs: Vec<String> = (0..6).map(|number| format!("t{number}")).collect();
