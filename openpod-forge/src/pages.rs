@@ -9,10 +9,11 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use html::Html;
+use percent_encoding::percent_decode_str;
 
 use crate::auth::{self, Caller};
 use crate::forge::{FollowError, Forge, blocking};
-use crate::git::GitError;
+use crate::git::{EntryKind, GitError};
 use crate::permission::Level;
 use crate::store::{Pull, Repository, StoreError};
 
@@ -96,6 +97,23 @@ fn serve(forge: &Forge, parts: &Parts) -> Result<Page, PageError> {
             let found = store.read(|tx| Pull::by_number(tx, repository.id, number))?;
             pull::page(forge, &repository, &found.ok_or(PageError::NotFound)?, form)
         }
+        ["raw", rest @ ..] => raw(forge, &repository, rest),
         _ => Err(PageError::NotFound),
     }
+}
+
+/// `/{owner}/{repo}/raw/{ref}/{path}`: a file as plain text. Only trying shows where the ref ends and the path begins.
+fn raw(forge: &Forge, repository: &Repository, rest: &[&str]) -> Result<Page, PageError> {
+    let decoded: Result<Vec<_>, _> = rest.iter().map(|part| percent_decode_str(part).decode_utf8()).collect();
+    let parts = decoded.map_err(|_| PageError::NotFound)?;
+    let bare = forge.bare(repository);
+    for length in 1..parts.len() {
+        let Some(commit) = bare.commit_named(&parts[..length].join("/"))? else { continue };
+        let found = bare.entry(&commit, &parts[length..].join("/"))?;
+        if let Some(entry) = found.filter(|entry| matches!(entry.kind, EntryKind::File | EntryKind::Symlink))
+        {
+            return Ok(Page::Text(bare.blob(&entry.oid)?));
+        }
+    }
+    Err(PageError::NotFound)
 }

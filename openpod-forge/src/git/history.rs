@@ -1,5 +1,7 @@
 //! Commits, and which of them lie between two points.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::program::{Git, GitError};
@@ -31,12 +33,22 @@ impl Bare {
         found.into_iter().next().ok_or(GitError::Unexpected("log"))
     }
 
-    /// The commits reachable from `head`, newest first; only those that touch `path`, if one is given.
-    pub(crate) fn commits(&self, head: &Oid, path: Option<&str>) -> Result<Vec<Commit>, GitError> {
-        match path {
-            Some(path) => self.log(&[head.as_str(), "--", path]),
-            None => self.log(&[head.as_str()]),
-        }
+    /// A part of the commits reachable from `head`, newest first, and how many there are in all; only those that touch
+    /// `path`, if one is given.
+    pub(crate) fn commits(
+        &self,
+        head: &Oid,
+        path: Option<&str>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<(Vec<Commit>, usize), GitError> {
+        let within: Vec<&str> = path.map_or_else(Vec::new, |path| vec!["--", path]);
+        let mut counting = self.command(["rev-list", "--count", head.as_str()]);
+        counting.env("GIT_LITERAL_PATHSPECS", "1").args(&within);
+        let total = String::from_utf8_lossy(&Git::stdout(counting, None)?).trim().parse();
+        let (skip, limit) = (format!("--skip={skip}"), format!("--max-count={limit}"));
+        let arguments = [&[skip.as_str(), &limit, head.as_str()], within.as_slice()].concat();
+        Ok((self.log(&arguments)?, total.map_err(|_| GitError::Unexpected("rev-list"))?))
     }
 
     /// The commits that `head` has and `base` lacks, oldest first.
@@ -48,6 +60,13 @@ impl Bare {
     pub(crate) fn count_between(&self, base: &Oid, head: &Oid) -> Result<u64, GitError> {
         let text = self.text(["rev-list", "--count", &format!("{base}..{head}")])?;
         text.trim().parse().map_err(|_| GitError::Unexpected("rev-list"))
+    }
+
+    /// The branches whose tips a commit contains.
+    pub(crate) fn branches_within(&self, commit: &Oid) -> Result<HashSet<String>, GitError> {
+        let merged = format!("--merged={commit}");
+        let text = self.text(["for-each-ref", "--format=%(refname:lstrip=2)", &merged, "refs/heads/"])?;
+        Ok(text.lines().map(str::to_owned).collect())
     }
 
     /// Where two histories parted; `None` when they share nothing.

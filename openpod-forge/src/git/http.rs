@@ -370,4 +370,21 @@ mod tests {
         assert_eq!(read("version=2;id"), None);
         assert_eq!(read(&"a".repeat(65)), None);
     }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_takes_its_git_process_along() {
+        let processes = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+        let permit = std::sync::Arc::clone(&processes).acquire_owned().await.unwrap();
+        // It waits for input that never comes, so only being killed ends it.
+        let mut command = Command::new("cat");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let held_open = child.stdin.take();
+        let (told, ended) = tokio::sync::oneshot::channel();
+        let body = pump(child, permit, move || told.send(()).unwrap_or_default());
+        drop(body);
+        ended.await.unwrap();
+        drop(processes.acquire().await.unwrap());
+        drop(held_open);
+    }
 }

@@ -205,4 +205,34 @@ mod tests {
         assert_eq!(Push::parse(b"000dpush-cert"), Err(Malformed));
         assert_eq!(Push::parse(b"0000"), Ok(Some((Push::default(), 4))));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_fail_in_another_way(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+        ) {
+            if let Ok(Some((_, length))) = Push::parse(&bytes) {
+                proptest::prop_assert!(length <= bytes.len());
+            }
+        }
+
+        #[test]
+        fn a_list_that_arrives_in_pieces_is_read_as_one_that_arrives_whole(
+            names in proptest::collection::vec("refs/heads/[a-z]{1,8}", 0..5),
+            cut in 0usize..400,
+        ) {
+            let mut bytes = Vec::new();
+            for name in &names {
+                pkt_line::push(&mut bytes, format!("{} {} {name}", Oid::zero(), "a".repeat(40)).as_bytes());
+            }
+            pkt_line::push_flush(&mut bytes);
+            let (push, length) = Push::parse(&bytes).unwrap().unwrap();
+            proptest::prop_assert_eq!(length, bytes.len());
+            let read: Vec<String> = push.commands.into_iter().map(|command| command.name).collect();
+            proptest::prop_assert_eq!(read, names);
+            if cut < bytes.len() {
+                proptest::prop_assert_eq!(Push::parse(&bytes[..cut]), Ok(None));
+            }
+        }
+    }
 }

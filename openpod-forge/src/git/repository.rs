@@ -256,4 +256,16 @@ mod tests {
         assert!(Oid::parse(&"A1".repeat(20)).is_none());
         assert!(Oid::parse("a1").is_none());
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        #[test]
+        fn whatever_name_is_accepted_here_is_accepted_by_git(name in "[a-z.@{}~^:/\\\\ -]{1,12}|[a-zü./]{1,12}") {
+            let full = format!("refs/heads/{name}");
+            if RefName::parse(&full).is_some() {
+                let output = Command::new("git").args(["check-ref-format", &full]).status().unwrap();
+                proptest::prop_assert!(output.success(), "{}", full);
+            }
+        }
+    }
 }

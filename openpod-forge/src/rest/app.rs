@@ -65,11 +65,7 @@ pub(super) fn create_token(call: &Call) -> Result<Answer, ApiError> {
             ApiError::unprocessable("The permissions requested are not granted to this installation.")
         })?,
     };
-    let form = if call.forge.long_tokens() {
-        Minted::LongInstallation { app_id: app.id }
-    } else {
-        Minted::Installation
-    };
+    let form = form(call, app);
     let token = auth::mint(form)
         .map_err(|_| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "No server is currently available"))?;
     let hash = auth::hash(&token);
@@ -89,6 +85,17 @@ pub(super) fn create_token(call: &Call) -> Result<Answer, ApiError> {
             found.iter().map(|one| shape::repository(&call.forge, one, &call.caller)).collect();
     }
     Ok(Answer { status: StatusCode::CREATED, ..Answer::ok(body) })
+}
+
+/// The long or the short form. A client may choose with GitHub's header for that.
+fn form(call: &Call, app: &App) -> Minted {
+    let chosen = call.headers.get("x-github-stateless-s2s-token").and_then(|value| value.to_str().ok());
+    let long = match chosen {
+        Some("enabled") => true,
+        Some("disabled") => false,
+        _ => call.forge.long_tokens(),
+    };
+    if long { Minted::LongInstallation { app_id: app.id } } else { Minted::Installation }
 }
 
 /// The repositories that the token shall be limited to, if it shall.

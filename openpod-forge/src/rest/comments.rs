@@ -22,6 +22,27 @@ pub(super) fn list(call: &Call) -> Result<Answer, ApiError> {
     page.answer(call, items, total)
 }
 
+/// `GET /repos/{owner}/{repo}/issues/comments/{comment_id}`
+pub(super) fn get(call: &Call) -> Result<Answer, ApiError> {
+    let (repository, id) = (call.repository()?, call.number(0)?);
+    let found = call.forge.inner().store.read(|tx| Comment::by_id(tx, repository.id, id))?;
+    let found = found.ok_or_else(ApiError::not_found)?;
+    Ok(Answer::ok(shape::comment(&call.forge, repository, &found)))
+}
+
+/// `PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}`
+pub(super) fn update(call: &Call) -> Result<Answer, ApiError> {
+    let (repository, id, body) = (call.repository()?, call.number(0)?, words(call)?);
+    let comment = call.forge.inner().store.write(|tx| {
+        let found = Comment::by_id(tx, repository.id, id)?;
+        let mut comment = found.ok_or_else(ApiError::not_found)?;
+        (comment.body, comment.updated_at) = (body, call.now);
+        comment.save(tx)?;
+        Ok::<_, ApiError>(comment)
+    })?;
+    Ok(Answer::ok(shape::comment(&call.forge, repository, &comment)))
+}
+
 #[derive(Deserialize)]
 struct New {
     body: Option<String>,
@@ -30,6 +51,16 @@ struct New {
 /// `POST /repos/{owner}/{repo}/issues/{issue_number}/comments`
 pub(super) fn create(call: &Call) -> Result<Answer, ApiError> {
     let (repository, pull) = (call.repository()?, pull_views::find(call)?);
+    let body = words(call)?;
+    let author = call.account()?;
+    let comment = call.forge.inner().store.write(|tx| {
+        Ok::<_, ApiError>(Comment::create(tx, repository.id, pull.number, author, &body, call.now)?)
+    })?;
+    Ok(Answer::created(shape::comment(&call.forge, repository, &comment)))
+}
+
+/// What is to be said: something, and not too much.
+fn words(call: &Call) -> Result<String, ApiError> {
     let New { body } = call.json()?;
     let missing = || ApiError::unprocessable("Invalid request.\n\n\"body\" wasn't supplied.");
     let body = body.ok_or_else(missing)?;
@@ -42,9 +73,5 @@ pub(super) fn create(call: &Call) -> Result<Answer, ApiError> {
             format!("Body is too long (maximum is {MAX_BODY} characters)"),
         ));
     }
-    let author = call.account()?;
-    let comment = call.forge.inner().store.write(|tx| {
-        Ok::<_, ApiError>(Comment::create(tx, repository.id, pull.number, author, &body, call.now)?)
-    })?;
-    Ok(Answer::created(shape::comment(&call.forge, repository, &comment)))
+    Ok(body)
 }

@@ -18,7 +18,7 @@ pub(super) fn list(call: &Call) -> Result<Answer, ApiError> {
     let from = call.query("sha").unwrap_or(&repository.default_branch);
     let head = bare.commit_named(from)?.ok_or_else(ApiError::not_found)?;
     let page = Page::of(call);
-    let (commits, total) = page.cut(bare.commits(&head, call.query("path"))?);
+    let (commits, total) = bare.commits(&head, call.query("path"), page.offset(), page.size)?;
     let items: Value = commits.iter().map(|one| shape::commit(&call.forge, repository, one)).collect();
     page.answer(call, items, total)
 }

@@ -12,7 +12,7 @@ use super::call::{Call, Media};
 use super::refs;
 use super::shape;
 use crate::forge::person;
-use crate::git::{Bare, Entry, EntryKind, NewFile, NotMoved, Oid, Person, RefName};
+use crate::git::{Bare, Entry, EntryKind, GitError, NewFile, NotMoved, Oid, Person, RefName};
 
 /// A file longer than this is given raw only.
 const MAX_ENCODED_BYTES: u64 = 1024 * 1024;
@@ -100,9 +100,12 @@ pub(super) fn put(call: &Call) -> Result<Answer, ApiError> {
     let before = unchanged_since(&bare, &tip, path, put.sha.as_deref())?;
     let executable = before.as_ref().is_some_and(|entry| entry.executable);
     let file = NewFile { path: path.to_owned(), content, executable };
-    let tree = bare
-        .write_tree(Some(&tip), &[file])
-        .map_err(|_| ApiError::unprocessable(format!("path contains a malformed path component: {path}")))?;
+    let tree = bare.write_tree(Some(&tip), &[file]).map_err(|error| match error {
+        GitError::Failed { .. } => {
+            ApiError::unprocessable(format!("path contains a malformed path component: {path}"))
+        }
+        error => error.into(),
+    })?;
     let own = person(call.account()?, call.forge.inner().clock.now());
     let signed = |signature: Option<Signature>, default: &Person| match signature {
         Some(Signature { name, email }) => Person { name, email, at: own.at },

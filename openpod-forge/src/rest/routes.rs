@@ -80,6 +80,7 @@ static ROUTES: &[Route] = &[
     post("/repos/{owner}/{repo}/check-runs", CHANGE_CHECKS, check_runs::create),
     get("/repos/{owner}/{repo}/check-runs/{id}", CHECKS, check_runs::get),
     patch("/repos/{owner}/{repo}/check-runs/{id}", CHANGE_CHECKS, check_runs::update),
+    get("/repos/{owner}/{repo}/statuses/{sha}", STATUSES, statuses::list),
     post("/repos/{owner}/{repo}/statuses/{sha}", CHANGE_STATUSES, statuses::create),
     // Pull requests
     get("/repos/{owner}/{repo}/pulls", PULLS, pulls::list),
@@ -90,6 +91,8 @@ static ROUTES: &[Route] = &[
     get("/repos/{owner}/{repo}/pulls/{number}/commits", PULLS, pull_views::commits),
     get("/repos/{owner}/{repo}/pulls/{number}/merge", CODE, merge::is_merged),
     put("/repos/{owner}/{repo}/pulls/{number}/merge", CHANGE_CODE, merge::merge),
+    get("/repos/{owner}/{repo}/issues/comments/{id}", TALK, comments::get),
+    patch("/repos/{owner}/{repo}/issues/comments/{id}", JOIN_TALK, comments::update),
     get("/repos/{owner}/{repo}/issues/{number}/comments", TALK, comments::list),
     post("/repos/{owner}/{repo}/issues/{number}/comments", JOIN_TALK, comments::create),
 ];

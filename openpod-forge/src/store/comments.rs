@@ -1,6 +1,6 @@
 //! What was said on a pull request.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::accounts::Account;
 
@@ -43,5 +43,16 @@ impl Comment {
     pub(crate) fn on_pull(tx: &Connection, repository_id: i64, number: i64) -> rusqlite::Result<Vec<Self>> {
         let sql = "SELECT * FROM comments WHERE repository_id = ?1 AND number = ?2 ORDER BY id";
         tx.prepare(sql)?.query_map([repository_id, number], |row| read(tx, row))?.collect()
+    }
+
+    pub(crate) fn by_id(tx: &Connection, repository_id: i64, id: i64) -> rusqlite::Result<Option<Self>> {
+        let sql = "SELECT * FROM comments WHERE repository_id = ?1 AND id = ?2";
+        tx.query_row(sql, [repository_id, id], |row| read(tx, row)).optional()
+    }
+
+    /// Writes back what can change.
+    pub(crate) fn save(&self, tx: &Connection) -> rusqlite::Result<()> {
+        let sql = "UPDATE comments SET body = ?2, updated_at = ?3 WHERE id = ?1";
+        tx.execute(sql, params![self.id, self.body, self.updated_at]).map(drop)
     }
 }

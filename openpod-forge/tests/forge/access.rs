@@ -115,6 +115,13 @@ async fn tokens_of_the_long_form_work_the_same() {
     assert!(token.len() > 500 && token.matches('.').count() == 2, "{token}");
     world.get(&token, "/repos/acme/shop").await.must_be(200);
     world.push_branch(&token, "agent/long").await;
+    let path = format!("/app/installations/{}/access_tokens", world.installation);
+    let jwt = world.jwt();
+    for (choice, long) in [("enabled", true), ("disabled", false)] {
+        let request = world.request(Method::POST, &jwt, &path).header("x-github-stateless-s2s-token", choice);
+        let body = world.send(request).await.must_be(201);
+        assert_eq!(body["token"].as_str().unwrap().len() > 500, long, "{choice}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -103,12 +103,8 @@ async fn a_push_of_more_than_a_mebibyte_and_a_fetch_with_much_history_arrive() {
     world.git_ok(&token, &clone, &["push", "-q", "origin", "agent/big"]).await;
 
     // A client with much history of its own sends a long, compressed list of what it has.
-    for n in 0..120 {
-        world.git_ok("", &clone, &["commit", "-q", "--allow-empty", "-m", &n.to_string()]).await;
-    }
-    world.git_ok("", &clone, &["checkout", "-q", "-B", "agent/other", "origin/main"]).await;
-    for n in 0..120 {
-        world.git_ok("", &clone, &["commit", "-q", "--allow-empty", "-m", &format!("other {n}")]).await;
+    for branch in ["agent/mine", "agent/other"] {
+        world.history(&clone, branch, 150).await;
     }
     let second = world.clone_shop(&token, "second").await;
     let sha = world.commit(&second, "agent/small", "small.txt", "x\n").await;

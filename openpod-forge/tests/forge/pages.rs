@@ -51,3 +51,18 @@ async fn a_browser_is_asked_for_a_token() {
     assert_eq!(world.get(&other, &world.repository.html_url).await.status, 404);
     assert_eq!(world.get(&world.person, &format!("{}acme/nothing", world.forge.web_url())).await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_shown_as_plain_text_wherever_its_branch_ends() {
+    let world = World::start().await;
+    let token = world.shop_token().await;
+    world.push_branch(&token, "agent/1").await;
+    let file = world.get(&token, "/repos/acme/shop/contents/src/price.py?ref=agent/1").await.must_be(200);
+    let raw = world.get(&token, file["download_url"].as_str().unwrap()).await;
+    assert_eq!(raw.text, "def price():\n    return 'agent/1'\n");
+    assert!(raw.header("content-type").starts_with("text/plain"));
+    assert_eq!(
+        world.get(&token, &format!("{}/raw/main/nothing", world.repository.html_url)).await.status,
+        404
+    );
+}

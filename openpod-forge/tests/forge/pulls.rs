@@ -288,13 +288,43 @@ async fn a_push_by_a_person_that_brings_the_head_into_the_base_merges_the_pull_r
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_concern_a_pull_request_does_not_touch_it() {
+    let world = World::start().await;
+    let token = world.shop_token().await;
+    world.push_branch(&token, "agent/1").await;
+    let opened = world.open_pull(&token, "agent/1").await;
+    world.advance(std::time::Duration::from_secs(60));
+    world.push_branch(&token, "agent/2").await;
+    world.open_pull(&token, "agent/2").await;
+    world.put(&token, &format!("{PULLS}/2/merge"), json!({})).await.must_be(200);
+    let first = world.get(&token, &format!("{PULLS}/1")).await.must_be(200);
+    assert_eq!((&first["updated_at"], &first["state"]), (&opened["updated_at"], &json!("open")));
+    assert_eq!((&first["base"]["sha"], &first["commits"]), (&opened["base"]["sha"], &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_goes_back_to_its_base_closes_its_pull_request() {
+    let world = World::start().await;
+    let token = world.shop_token().await;
+    world.push_branch(&token, "agent/1").await;
+    world.open_pull(&token, "agent/1").await;
+    let back = json!({"sha": world.repository.head_sha, "force": true});
+    world.patch(&token, "/repos/acme/shop/git/refs/heads/agent/1", back).await.must_be(200);
+    let pull = world.get(&token, &format!("{PULLS}/1")).await.must_be(200);
+    assert_eq!((&pull["state"], &pull["merged"]), (&json!("closed"), &json!(false)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_and_apps_talk_on_a_pull_request() {
     let world = World::start().await;
     let token = world.shop_token().await;
     world.push_branch(&token, "agent/1").await;
     world.open_pull(&token, "agent/1").await;
     let path = "/repos/acme/shop/issues/1/comments";
-    let mine = world.post(&token, path, json!({"body": "Done."})).await.must_be(201);
+    let mine = world.post(&token, path, json!({"body": "Draft."})).await;
+    let place = mine.header("location").to_owned();
+    assert_eq!(world.get(&token, &place).await.must_be(200)["body"], "Draft.");
+    let mine = world.patch(&token, &place, json!({"body": "Done."})).await.must_be(200);
     assert_eq!(mine["user"]["login"], "openpod[bot]");
     world.post(&world.person, path, json!({"body": "Thanks."})).await.must_be(201);
     let all = world.get(&token, path).await.must_be(200);

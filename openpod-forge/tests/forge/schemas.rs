@@ -49,6 +49,9 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     ("GET", "/repos/*/*/pulls/*/files", "diff-entry[]"),
     ("GET", "/repos/*/*/pulls/*/commits", "commit[]"),
     ("PUT", "/repos/*/*/pulls/*/merge", "pull-request-merge-result"),
+    ("GET", "/repos/*/*/statuses/*", "status[]"),
+    ("GET", "/repos/*/*/issues/comments/*", "issue-comment"),
+    ("PATCH", "/repos/*/*/issues/comments/*", "issue-comment"),
     ("GET", "/repos/*/*/issues/*/comments", "issue-comment[]"),
     ("POST", "/repos/*/*/issues/*/comments", "issue-comment"),
 ];

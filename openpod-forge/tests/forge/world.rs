@@ -241,6 +241,25 @@ impl World {
         self.git_ok("", clone, &["rev-parse", "HEAD"]).await
     }
 
+    /// Puts a branch with many empty commits into a clone, in one go.
+    pub(crate) async fn history(&self, clone: &Path, branch: &str, commits: usize) {
+        let mut stream = String::new();
+        for n in 0..commits {
+            let message = format!("{branch} {n}");
+            stream.push_str(&format!(
+                "commit refs/heads/{branch}\ncommitter Ada <ada@example.org> {n} +0000\ndata {}\n{message}\n",
+                message.len()
+            ));
+        }
+        let file = self.directory.path().join("stream");
+        std::fs::write(&file, stream).unwrap();
+        let mut command = Command::new("git");
+        let input = std::fs::File::open(file).unwrap();
+        command.args(["fast-import", "--quiet"]).current_dir(clone).stdin(input);
+        let status = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
+        assert!(status.success());
+    }
+
     /// Pushes a new branch with one commit; gives the commit's id.
     pub(crate) async fn push_branch(&self, token: &str, branch: &str) -> String {
         let clone = self.clone_shop(token, &format!("clone-{}", branch.replace('/', "-"))).await;
