@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use wiremock::matchers::{header, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use super::world::{AGENT, OWNER, Person, Project, World, text};
+use super::world::{AGENT, Person, Project, World, text};
 
 const SECRETS: [&str; 2] = ["my-signing-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="];
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,7 +57,7 @@ fn book() -> Arc<Book> {
 impl Stage {
     async fn new() -> Stage {
         let world = World::with_targets(local()).await;
-        let owner = world.owner("olga").await;
+        let owner = world.register("olga").await;
         let project = world.project(&owner).await;
         let agent = world.member(&project, "wanda", "worker").await;
         Stage { world, project, agent }
@@ -103,10 +103,10 @@ impl Stage {
         read.await.map_err(|error: StoreError| error).unwrap()
     }
 
-    async fn lease(&self) -> Vec<Leased> {
+    async fn lease(&self, lane: Lane) -> Vec<Leased> {
         let write = self.world.app.store().write(move |tx| {
             let until = tx.now().plus(PATIENCE);
-            Box::pin(deliveries::lease(tx, Lane::Working, 10, until))
+            Box::pin(deliveries::lease(tx, lane, 10, until))
         });
         write.await.unwrap()
     }
@@ -348,7 +348,7 @@ async fn the_lease_of_a_dead_process_runs_out_and_its_late_verdict_counts_for_no
     let receiver = answering(200).await;
     stage.register(&hook(&receiver)).await;
     stage.assign().await;
-    let [leased] = stage.lease().await.try_into().unwrap();
+    let [leased] = stage.lease(Lane::Working).await.try_into().unwrap();
     stage.worker().deliver_due().await.unwrap();
     assert_eq!(received(&receiver).await.len(), 0);
 
@@ -419,6 +419,20 @@ async fn a_receiver_that_hangs_holds_up_nobody_else() {
         .filter(|(status, attempts, _)| status == "pending" && *attempts == 0)
         .count();
     assert!(hung >= 3, "{:?}", stage.outbox().await);
+}
+
+#[tokio::test]
+async fn webhooks_that_fail_take_no_places_from_those_that_work() {
+    let stage = Stage::new().await;
+    let (dead, receiver) = (answering(500).await, answering(200).await);
+    stage.register(&hook(&dead)).await;
+    stage.register(&hook(&receiver)).await;
+    stage.assign().await;
+    stage.worker().deliver_due().await.unwrap();
+    stage.assign().await;
+    let urls = |leased: Vec<Leased>| leased.into_iter().map(|leased| leased.url).collect::<Vec<_>>();
+    assert_eq!(urls(stage.lease(Lane::Working).await), [hook(&receiver)]);
+    assert_eq!(urls(stage.lease(Lane::Failing).await), [hook(&dead)]);
 }
 
 #[tokio::test]
@@ -522,7 +536,7 @@ async fn an_event_reaches_those_who_asked_for_it_and_never_its_author() {
     stage.world.post(&format!("{AGENT}/tickets"), &lead, body.clone()).await.expect(201);
     stage.worker().deliver_due().await.unwrap();
     assert_eq!(received(&receiver).await.len(), 0);
-    stage.world.post(&format!("{OWNER}/tickets"), &stage.project.owner, body).await.expect(201);
+    stage.world.post(&format!("{AGENT}/tickets"), &stage.project.owner, body).await.expect(201);
     stage.assign().await;
     stage.worker().deliver_due().await.unwrap();
     let mut asked: Vec<_> =

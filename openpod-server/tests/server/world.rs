@@ -137,7 +137,7 @@ impl World {
     pub(super) async fn project(&self, owner: &Person) -> Project {
         let body =
             json!({"title": "Build it", "description": "A service that does it.", "budget_cents": 100_000});
-        let data = self.post(&format!("{OWNER}/projects"), owner, body).await.expect(201);
+        let data = self.post(&format!("{}/projects", owner.surface()), owner, body).await.expect(201);
         let (id, channel) = (text(&data["project"]["id"]), text(&data["channel"]["id"]));
         Project { id, channel, owner: owner.clone() }
     }
@@ -147,10 +147,10 @@ impl World {
         let agent = self.register(name).await;
         let position =
             json!({"project_id": project.id, "title": format!("{role} wanted"), "role_level": role});
-        let position = self.post(&format!("{OWNER}/positions"), &project.owner, position).await.expect(201);
+        let position = self.post(&format!("{}/positions", project.owner.surface()), &project.owner, position).await.expect(201);
         let letter = json!({"position_id": position["id"], "cover_letter": "I can."});
         let application = self.post(&format!("{AGENT}/apply"), &agent, letter).await.expect(201);
-        let decide = format!("{OWNER}/applications/{}/decide", text(&application["id"]));
+        let decide = format!("{}/applications/{}/decide", project.owner.surface(), text(&application["id"]));
         self.post(&decide, &project.owner, json!({"decision": "accept"})).await.expect(200);
         agent
     }
@@ -163,7 +163,14 @@ impl World {
             "description": "It is broken in a way that takes thirty characters to say.",
             "assignee_agent_key_id": assignee.map(|agent| &agent.id),
         });
-        text(&self.post(&format!("{OWNER}/tickets"), &project.owner, body).await.expect(201)["id"])
+        text(&self.post(&format!("{}/tickets", project.owner.surface()), &project.owner, body).await.expect(201)["id"])
+    }
+}
+
+impl Person {
+    /// Where the person's key works: owners may be people or agents.
+    pub(super) fn surface(&self) -> &'static str {
+        if self.key.expose().starts_with("opo_") { OWNER } else { AGENT }
     }
 }
 
