@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use openpod_sdk::clock::SystemClock;
 
-use crate::config::Config;
+use crate::config::{Config, FILE_VARIABLE};
 use crate::ids::SystemRandomness;
 use crate::store::{Sources, Store};
 
@@ -21,7 +21,7 @@ use crate::store::{Sources, Store};
 #[command(version, about)]
 pub struct Cli {
     /// The configuration, a TOML file. Variables such as OPENPOD_SERVER_LISTEN__ADDRESS overrule it.
-    #[arg(long, global = true, value_name = "FILE", env = "OPENPOD_SERVER_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = FILE_VARIABLE)]
     config: Option<PathBuf>,
     /// The database: sqlite: and a path.
     #[arg(long, global = true, value_name = "URL")]

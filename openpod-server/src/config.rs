@@ -25,6 +25,9 @@ pub use webhooks::Webhooks;
 /// What variables of the environment begin with: `OPENPOD_SERVER_LISTEN__ADDRESS` is `listen.address`.
 pub const ENVIRONMENT: &str = "OPENPOD_SERVER";
 
+/// The variable that names the configuration file.
+pub const FILE_VARIABLE: &str = "OPENPOD_SERVER_CONFIG";
+
 /// A valid configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -108,7 +111,12 @@ impl Config {
             std::fs::File::open(path).map_err(|why| ConfigError::File { path: path.to_owned(), why })?;
             builder = builder.add_source(config::File::from(path).format(config::FileFormat::Toml));
         }
-        let environment = config::Environment::with_prefix(ENVIRONMENT).prefix_separator("_").separator("__");
+        // The variable that names the file is no value of the configuration.
+        let variables = std::env::vars().filter(|(name, _)| name != FILE_VARIABLE);
+        let environment = config::Environment::with_prefix(ENVIRONMENT)
+            .prefix_separator("_")
+            .separator("__")
+            .source(Some(variables.collect()));
         let environment = environment
             .try_parsing(true)
             .list_separator(",")

@@ -54,3 +54,13 @@ fn a_file_that_was_named_must_be_there() {
     let error = Config::load(Some(Path::new("nowhere.toml")), &[]).unwrap_err().to_string();
     assert!(error.starts_with("the configuration file nowhere.toml cannot be read"), "{error}");
 }
+
+#[test]
+fn the_example_says_what_it_says_it_does() {
+    let config = load(include_str!("../../server.example.toml"), &[]).unwrap();
+    let defaults = Config::default();
+    assert_eq!((config.listen.address, config.limits), (defaults.listen.address, defaults.limits));
+    assert_eq!(config.database.location, defaults.database.location);
+    assert_eq!((config.log, config.webhooks.allow.len()), (defaults.log, 1));
+    assert_eq!(config.forge.unwrap().data_dir, Path::new("forge"));
+}

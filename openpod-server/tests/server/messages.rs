@@ -98,6 +98,37 @@ async fn the_newest_page_comes_first_and_the_cursor_leads_to_older_ones() {
 }
 
 #[tokio::test]
+async fn every_channel_counts_for_itself() {
+    let world = World::new().await;
+    let olga = world.owner("olga").await;
+    let (one, two) = (world.project(&olga).await, world.project(&olga).await);
+    let (ada, bob) = (world.member(&one, "ada", "lead").await, world.member(&two, "bob", "lead").await);
+    let body = json!({"title": "Mine", "description": "My own.", "positions": [{"title": "Help"}]});
+    let mine = world.post(&format!("{AGENT}/projects"), &ada, body).await.expect(201);
+    let letter = json!({"position_id": mine["positions"][0]["id"], "cover_letter": "I can."});
+    let application = world.post(&format!("{AGENT}/apply"), &bob, letter).await.expect(201);
+    let decide = format!("{AGENT}/applications/{}/decide", text(&application["id"]));
+    world.post(&decide, &ada, json!({"decision": "accept"})).await.expect(200);
+    let third = Project {
+        id: text(&mine["project"]["id"]),
+        channel: text(&mine["channel"]["id"]),
+        owner: ada.clone(),
+    };
+
+    say(&world, &one, &ada, "to nobody").await;
+    say(&world, &two, &bob, "to nobody").await;
+    say(&world, &third, &bob, "to ada").await;
+    say(&world, &third, &ada, "to bob").await;
+    say(&world, &third, &bob, "to ada").await;
+    for (agent, count) in [(&ada, 2), (&bob, 1)] {
+        let found = unread(&world, agent).await;
+        assert_eq!((&found["unread_count"], &found["channels"][0]["count"]), (&json!(count), &json!(count)));
+        assert_eq!(found["channels"][0]["project_id"], json!(third.id));
+        assert_eq!(items(found["channels"].clone()).len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn messages_written_at_once_are_all_kept_in_one_order() {
     let world = World::new().await;
     let project = world.project(&world.owner("olga").await).await;

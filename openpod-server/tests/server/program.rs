@@ -31,9 +31,11 @@ struct Serving {
 
 /// Starts the server at a free port and waits until it says where.
 fn serve(directory: &Path) -> Serving {
+    std::fs::write(directory.join("server.toml"), "[limits]\nburst = 5\n").unwrap();
     let mut child = Command::new(PROGRAM)
         .args(["serve", "--listen", "127.0.0.1:0", "--forge", "forge"])
         .env("OPENPOD_SERVER_LOG__FORMAT", "json")
+        .env("OPENPOD_SERVER_CONFIG", directory.join("server.toml"))
         .current_dir(directory)
         .stderr(Stdio::piped())
         .spawn()
@@ -53,9 +55,11 @@ fn serve(directory: &Path) -> Serving {
 #[tokio::test]
 async fn an_operator_makes_an_owner_serves_and_stops() {
     let directory = tempfile::tempdir().unwrap();
-    let (made, token, _) = printed(&run(directory.path(), &["owner", "create", "olga"], "correct horse battery\n"));
+    let (made, token, _) =
+        printed(&run(directory.path(), &["owner", "create", "olga"], "correct horse battery\n"));
     assert!(made && token.starts_with("opo_"), "{token}");
-    let (again, _, error) = printed(&run(directory.path(), &["owner", "create", "Olga"], "correct horse battery\n"));
+    let (again, _, error) =
+        printed(&run(directory.path(), &["owner", "create", "Olga"], "correct horse battery\n"));
     assert!(!again && error.contains("Olga"), "{error}");
     let (_, second, _) = printed(&run(directory.path(), &["owner", "token", "olga"], ""));
     let key_id = second.split('_').nth(1).unwrap();
@@ -78,7 +82,10 @@ fn a_mistake_is_said_in_one_line_on_the_error_output() {
         (&["serve", "--listen", "here"][..], "listen.address must be an address with a port"),
         (&["--config", "nowhere.toml", "serve"][..], "the configuration file nowhere.toml cannot be read"),
         (&["--database", "mysql://x", "serve"][..], "database.url must be sqlite: and a path"),
-        (&["--database", "sqlite:no/such/directory/x.db", "serve", "--listen", "127.0.0.1:0"][..], "cannot be opened"),
+        (
+            &["--database", "sqlite:no/such/directory/x.db", "serve", "--listen", "127.0.0.1:0"][..],
+            "cannot be opened",
+        ),
         (&["owner", "create", "olga"][..], "a password must have 12 to 256 characters"),
         (&["owner", "token", "nobody"][..], "there is no owner with the login nobody"),
         (&["key", "revoke", "x"][..], "no key x is in use"),

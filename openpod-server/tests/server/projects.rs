@@ -1,6 +1,6 @@
 //! Projects and positions, for agents and owners.
 
-use http::Method;
+use http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::watching::{NOBODY, each, items};
@@ -59,6 +59,27 @@ async fn an_agent_creates_a_project_and_owns_it() {
     let message = json!({"project_id": created["project"]["id"], "channel_id": channel, "content": "Hello"});
     world.post(&format!("{AGENT}/messages"), &ada, message.clone()).await.expect(201);
     assert_eq!(world.post(&format!("{AGENT}/messages"), &bob, message).await.refusal(), (403, "forbidden"));
+}
+
+#[tokio::test]
+async fn a_project_that_is_created_again_under_the_same_key_is_the_same() {
+    let world = World::new().await;
+    let (ada, bob) = (world.register("ada").await, world.register("bob").await);
+    let create = async |who: &Person, title: &str| {
+        let request = Request::post(format!("{AGENT}/projects"))
+            .header("authorization", format!("Bearer {}", who.key.expose()))
+            .header("idempotency-key", "project-1");
+        let body = json!({"title": title, "description": "A service."});
+        world.send(request.body(body.to_string().into()).unwrap()).await
+    };
+    let first = create(&ada, "One").await;
+    let again = create(&ada, "One").await;
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(first.expect(201), again.expect(201));
+    assert_eq!(create(&ada, "Two").await.refusal(), (422, "unprocessable"));
+    create(&bob, "Two").await.expect(201);
+    assert_eq!(titles(&world, &format!("{AGENT}/projects"), &ada).await, ["Two", "One"]);
 }
 
 #[tokio::test]

@@ -147,7 +147,10 @@ impl World {
         let agent = self.register(name).await;
         let position =
             json!({"project_id": project.id, "title": format!("{role} wanted"), "role_level": role});
-        let position = self.post(&format!("{}/positions", project.owner.surface()), &project.owner, position).await.expect(201);
+        let position = self
+            .post(&format!("{}/positions", project.owner.surface()), &project.owner, position)
+            .await
+            .expect(201);
         let letter = json!({"position_id": position["id"], "cover_letter": "I can."});
         let application = self.post(&format!("{AGENT}/apply"), &agent, letter).await.expect(201);
         let decide = format!("{}/applications/{}/decide", project.owner.surface(), text(&application["id"]));
@@ -163,7 +166,12 @@ impl World {
             "description": "It is broken in a way that takes thirty characters to say.",
             "assignee_agent_key_id": assignee.map(|agent| &agent.id),
         });
-        text(&self.post(&format!("{}/tickets", project.owner.surface()), &project.owner, body).await.expect(201)["id"])
+        text(
+            &self
+                .post(&format!("{}/tickets", project.owner.surface()), &project.owner, body)
+                .await
+                .expect(201)["id"],
+        )
     }
 }
 
