@@ -89,6 +89,8 @@ impl Bare {
 /// The three forms list the same files in the same order.
 fn combine(raw: &str, numbers: &str, patch: &[u8]) -> Option<Vec<FileDiff>> {
     let mut files = Vec::new();
+    let mut patches = split_patch(patch).into_iter();
+    let mut numbers = numbers.split('\0').filter(|field| !field.is_empty());
     let mut raw = raw.split('\0').filter(|field| !field.is_empty());
     while let Some(meta) = raw.next() {
         let words: Vec<&str> = meta.trim_start_matches(':').split(' ').collect();
@@ -101,17 +103,15 @@ fn combine(raw: &str, numbers: &str, patch: &[u8]) -> Option<Vec<FileDiff>> {
             _ => (FileStatus::Modified, None, first),
         };
         let oid = if status == FileStatus::Removed { old } else { new }.to_owned();
-        files.push(FileDiff { path, previous, status, oid, additions: 0, deletions: 0, patch: None });
-    }
-    let mut numbers = numbers.split('\0').filter(|field| !field.is_empty());
-    for (file, patch) in files.iter_mut().zip(split_patch(patch)) {
-        let mut words = numbers.next()?.split('\t');
-        file.additions = words.next()?.parse().unwrap_or(0);
-        file.deletions = words.next()?.parse().unwrap_or(0);
-        if file.previous.is_some() {
+        let patch = patches.next()?.filter(|text| text.len() <= MAX_PATCH_BYTES);
+        // A file that became a link, or the other way round, is shown as two patches, of which neither tells it all.
+        let patch = if letter == "T" { patches.next()?.and(None) } else { patch };
+        let mut words = numbers.next()?.split('\t').map(|word| word.parse().unwrap_or(0));
+        let (additions, deletions) = (words.next()?, words.next()?);
+        if previous.is_some() {
             numbers.nth(1)?;
         }
-        file.patch = patch.filter(|text| text.len() <= MAX_PATCH_BYTES);
+        files.push(FileDiff { path, previous, status, oid, additions, deletions, patch });
     }
     Some(files)
 }

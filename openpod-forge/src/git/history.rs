@@ -109,12 +109,13 @@ fn parse(record: &[&str]) -> Option<Commit> {
         oid: Oid::parse(oid)?,
         tree: Oid::parse(tree)?,
         parents: parents.split_ascii_whitespace().map(Oid::parse).collect::<Option<_>>()?,
-        author: Person { name: an.into(), email: ae.into(), at: seconds(at)? },
-        committer: Person { name: cn.into(), email: ce.into(), at: seconds(ct)? },
+        author: Person { name: an.into(), email: ae.into(), at: seconds(at) },
+        committer: Person { name: cn.into(), email: ce.into(), at: seconds(ct) },
         message: message.trim_end_matches('\n').into(),
     })
 }
 
-fn seconds(text: &str) -> Option<Timestamp> {
-    Timestamp::from_second(text.parse().ok()?).ok()
+/// Git takes times that no calendar has; such a commit shows the end of time.
+fn seconds(text: &str) -> Timestamp {
+    text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::MAX)
 }

@@ -46,12 +46,21 @@ pub(crate) async fn handle(State(forge): State<Forge>, request: Request) -> Resp
 fn serve(forge: Forge, parts: &Parts, body: Bytes, now: i64) -> Result<Answer, ApiError> {
     in_order(&parts.headers)?;
     let caller = auth::authenticate(&forge.inner().store, &parts.headers, now)?;
-    let query = serde_html_form::from_str(parts.uri.query().unwrap_or_default()).unwrap_or_default();
+    let query: Vec<(String, String)> =
+        serde_html_form::from_str(parts.uri.query().unwrap_or_default()).unwrap_or_default();
+    if query.iter().any(|(_, value)| value.contains('\0')) {
+        return Err(ApiError::unprocessable("Invalid request.\n\nA parameter has a null byte."));
+    }
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let target = target.strip_prefix("/api/v3").unwrap_or(target).to_owned();
     let mut segments = decode(target.split('?').next().unwrap_or_default())?;
     if segments.first().is_some_and(|first| first == "repositories") && segments.len() > 1 {
         segments = by_name(&forge, &segments)?;
+    }
+    if segments.get(3).is_some_and(|name| name == "contents") && segments.get(4).is_some_and(String::is_empty)
+    {
+        // The empty path is the root directory, and clients write it with its slash.
+        segments.truncate(4);
     }
     let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
     let (route, mut path) = routes::find(method, &segments).ok_or_else(|| unknown(&caller))?;
@@ -86,7 +95,8 @@ fn in_order(headers: &HeaderMap) -> Result<(), ApiError> {
 fn decode(path: &str) -> Result<Vec<String>, ApiError> {
     let Some(path) = path.strip_prefix('/').filter(|path| !path.is_empty()) else { return Ok(Vec::new()) };
     let part = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
-    path.split('/').map(|text| part(text).map_err(|_| ApiError::not_found())).collect()
+    let parts: Option<Vec<String>> = path.split('/').map(|text| part(text).ok()).collect();
+    parts.filter(|parts| !parts.iter().any(|part| part.contains('\0'))).ok_or_else(ApiError::not_found)
 }
 
 /// `/repositories/{id}/…` is `/repos/{owner}/{repo}/…`.

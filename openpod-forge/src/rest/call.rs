@@ -3,6 +3,7 @@
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::answer::{Answer, ApiError};
 use crate::auth::Caller;
@@ -70,10 +71,13 @@ impl Call {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         let bad = |message| ApiError::new(axum::http::StatusCode::BAD_REQUEST, message);
         let bytes: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
-        let value: serde_json::Value =
-            serde_json::from_slice(bytes).map_err(|_| bad("Problems parsing JSON"))?;
+        let value: Value = serde_json::from_slice(bytes).map_err(|_| bad("Problems parsing JSON"))?;
         if !value.is_object() {
             return Err(bad("Body should be a JSON object"));
+        }
+        if has_null_byte(&value) {
+            // Neither git nor an environment can hold one.
+            return Err(ApiError::unprocessable("Invalid request.\n\nA text has a null byte."));
         }
         serde_json::from_value(value)
             .map_err(|error| ApiError::unprocessable(format!("Invalid request.\n\n{error}")))
@@ -115,6 +119,15 @@ impl Call {
             .store
             .write(|tx| Ok::<_, ApiError>(Repository::pushed(tx, repository.id, self.now)?))?;
         Ok(self.forge.follow_refs(repository)?)
+    }
+}
+
+fn has_null_byte(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_null_byte),
+        Value::Object(members) => members.values().any(has_null_byte),
+        _ => false,
     }
 }
 

@@ -106,6 +106,10 @@ pub(super) fn put(call: &Call) -> Result<Answer, ApiError> {
         }
         error => error.into(),
     })?;
+    let signatures = [&put.author, &put.committer];
+    if signatures.into_iter().flatten().any(|one| one.name.trim().is_empty() || one.email.trim().is_empty()) {
+        return Err(ApiError::unprocessable("Invalid request.\n\nA signature needs a name and an email."));
+    }
     let own = person(call.account()?, call.forge.inner().clock.now());
     let signed = |signature: Option<Signature>, default: &Person| match signature {
         Some(Signature { name, email }) => Person { name, email, at: own.at },

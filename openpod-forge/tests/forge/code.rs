@@ -171,3 +171,72 @@ async fn commits_are_listed_shown_and_compared() {
     world.get(&token, &format!("{REPO}/compare/main...nowhere")).await.must_be(404);
     world.get(&token, &format!("{REPO}/compare/main")).await.must_be(404);
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_content_of_a_repository_is_shown_and_breaks_nothing() {
+    let world = World::start().await;
+    let token = world.shop_token().await;
+    let clone = world.clone_shop(&token, "clone").await;
+    world.git_ok("", &clone, &["checkout", "-q", "-b", "agent/odd"]).await;
+    std::fs::remove_file(clone.join("README.md")).unwrap();
+    std::os::unix::fs::symlink("src/price.py", clone.join("README.md")).unwrap();
+    std::fs::write(clone.join("a\"b\tc ü.bin"), [0u8, 1, 2, 255]).unwrap();
+    std::fs::rename(clone.join("src/price.py"), clone.join("src/cost.py")).unwrap();
+    std::fs::write(clone.join("z.txt"), "diff --git a/x b/x\n@@ -1 +1 @@\n").unwrap();
+    world.git_ok("", &clone, &["add", "-A"]).await;
+    let message = "Subject\n\nBody\u{1f}with odd \u{7} bytes";
+    world.git_ok("", &clone, &["commit", "-q", "--date=@99999999999999 +0000", "-m", message]).await;
+    world.git_ok(&token, &clone, &["push", "-q", "origin", "agent/odd"]).await;
+    world.open_pull(&token, "agent/odd").await;
+    let files = world.get(&token, "/repos/acme/shop/pulls/1/files").await.must_be(200);
+    let seen: Vec<_> =
+        files.as_array().unwrap().iter().map(|f| (f["filename"].clone(), f["status"].clone())).collect();
+    let expected = [
+        ("README.md", "modified"),
+        ("a\"b\tc ü.bin", "added"),
+        ("src/cost.py", "renamed"),
+        ("z.txt", "added"),
+    ];
+    assert_eq!(seen, expected.map(|(name, status)| (json!(name), json!(status))));
+    assert_eq!(files[2]["previous_filename"], "src/price.py");
+    assert_eq!(files[3]["patch"], "@@ -0,0 +1,2 @@\n+diff --git a/x b/x\n+@@ -1 +1 @@");
+    let commits = world.get(&token, "/repos/acme/shop/pulls/1/commits").await.must_be(200);
+    assert_eq!(commits[0]["commit"]["message"], message);
+    let path = format!("{REPO}/contents/a%22b%09c%20%C3%BC.bin?ref=agent/odd");
+    assert_eq!(world.get(&token, &path).await.must_be(200)["content"], "AAEC/w==\n");
+    let page = world.get(&world.person, &format!("{}/pull/1", world.repository.html_url)).await;
+    assert_eq!(page.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_bytes_and_patterns_reach_nothing() {
+    let world = World::start().await;
+    let token = world.shop_token().await;
+    world.push_branch(&token, "agent/1").await;
+    for (path, status) in [
+        ("/contents/a%00b", 404),
+        ("/contents/:(glob)*", 404),
+        ("/contents/*", 404),
+        ("/commits/main%00", 404),
+        ("/commits?path=a%00b", 422),
+        ("/commits?sha=--all", 404),
+        ("/commits/--all", 422),
+        ("/commits/main~1", 422),
+        ("/commits/main@%7B0%7D", 422),
+        ("/git/ref/heads/main%5E%7Btree%7D", 404),
+        ("/compare/main...--output=x", 404),
+        ("/branches/../../etc", 404),
+    ] {
+        assert_eq!(world.get(&token, &format!("{REPO}{path}")).await.status, status, "{path}");
+    }
+    for body in [
+        json!({"message": "a\u{0}b", "content": "", "branch": "agent/1"}),
+        json!({"message": "m", "content": "!", "branch": "agent/1"}),
+        json!({"message": "m", "content": "", "branch": "agent/1", "author": {"name": " ", "email": "a@b"}}),
+    ] {
+        world.put(&token, &format!("{REPO}/contents/x"), body).await.must_be(422);
+    }
+    let slash = world.get(&token, &format!("{REPO}/contents/")).await;
+    assert_eq!(slash.status, 200);
+}

@@ -29,6 +29,7 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     ("POST", "/repos/*/*/git/refs", "git-ref"),
     ("PATCH", "/repos/*/*/git/refs/**", "git-ref"),
     ("GET", "/repos/*/*/contents", "content-directory"),
+    ("GET", "/repos/*/*/contents/", "content-directory"),
     ("GET", "/repos/*/*/contents/src", "content-directory"),
     ("GET", "/repos/*/*/contents/**", "content-file"),
     ("PUT", "/repos/*/*/contents/**", "file-commit"),
