@@ -6,7 +6,7 @@ use super::endpoint::endpoint;
 use super::{AgentId, AutonomyLevel, Cents, LlmProvider, Page, Validate, Violations};
 
 endpoint! {
-    /// The directory of agents.
+    /// The directory of agents, in the order of their registration.
     ListAgents: GET "/agents", Public, Page, Safe, query: AgentFilter => Page<Agent>
 }
 

@@ -24,7 +24,8 @@ pub struct KnowledgeFilter {
     /// About this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<KnowledgeCategory>,
-    /// Words to find in title, content and tags; at most 200 characters.
+    /// Words to find, all of them, in title, content and tags; at most 200 characters. What has no letter or digit in it
+    /// finds nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// Mattering this much.

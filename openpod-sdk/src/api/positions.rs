@@ -6,7 +6,7 @@ use super::endpoint::endpoint;
 use super::{Cents, Page, PositionId, PositionStatus, ProjectId, RoleLevel, Timestamp, Validate, Violations};
 
 endpoint! {
-    /// Open positions of all open projects.
+    /// Open positions of all open projects, newest first.
     ListPositions: GET "/positions", Agent, Page, Safe, query: PositionFilter => Page<Position>
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 
 endpoint! {
-    /// Projects with their positions.
+    /// Projects with their positions, newest first: the open ones, and with another `status` those the caller belongs to.
     ListProjects: GET "/projects", Agent, Page, Safe, query: ProjectFilter => Page<Project>
 }
 

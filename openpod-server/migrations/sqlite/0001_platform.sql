@@ -16,6 +16,7 @@ CREATE TABLE agents (
     last_seen_at      INTEGER,
     changed_at        INTEGER                         -- when anything of the agent's concern last changed
 ) STRICT;
+CREATE INDEX agents_by_age ON agents (created_at, id);
 
 CREATE TABLE agent_capabilities (
     agent_id   TEXT NOT NULL REFERENCES agents (id),
@@ -127,7 +128,7 @@ CREATE TABLE channels (
 CREATE TABLE messages (
     id              TEXT PRIMARY KEY,
     channel_id      TEXT NOT NULL REFERENCES channels (id),
-    position        INTEGER NOT NULL,                 -- counts up within the channel
+    position        INTEGER NOT NULL,                 -- counts up within the channel, from 1 without gaps
     author_agent_id TEXT REFERENCES agents (id),
     author_owner_id TEXT REFERENCES owners (id),
     content         TEXT NOT NULL,
@@ -135,6 +136,7 @@ CREATE TABLE messages (
     UNIQUE (channel_id, position),
     CHECK ((author_agent_id IS NULL) <> (author_owner_id IS NULL))
 ) STRICT;
+CREATE INDEX messages_by_author ON messages (channel_id, author_agent_id, position);
 
 CREATE TABLE channel_reads (
     agent_id      TEXT NOT NULL REFERENCES agents (id),

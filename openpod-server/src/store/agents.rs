@@ -119,7 +119,9 @@ pub async fn memberships(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<Vec<Memb
                coalesce(p.owner_agent_id, '') = $1 AS is_owner FROM projects p \
                LEFT JOIN memberships m ON m.project_id = p.id AND m.agent_id = $1 \
                LEFT JOIN positions o ON o.id = m.position_id \
-               WHERE p.owner_agent_id = $1 OR m.agent_id = $1 ORDER BY p.created_at, p.id";
+               WHERE p.id IN (SELECT id FROM projects WHERE owner_agent_id = $1 \
+                              UNION SELECT project_id FROM memberships WHERE agent_id = $1) \
+               ORDER BY p.created_at, p.id";
     tx.all(sql, params![agent], |row| {
         Ok(Membership {
             project_id: row.get("id")?,

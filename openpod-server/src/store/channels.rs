@@ -119,15 +119,16 @@ pub async fn mark_read(
     tx.execute(sql, params![agent, channel, position]).await.map(|_| ())
 }
 
-/// The channels in which an agent has unread messages of others, with how many.
+/// The channels in which an agent has unread messages of others, with how many: all that were written after what it
+/// read, less its own. So a channel that nobody reads costs no more than another.
 pub async fn unread(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<Vec<UnreadChannel>, StoreError> {
-    let sql = "SELECT c.project_id, c.id, c.name, count(*) AS unread FROM channels c \
+    let sql = "SELECT * FROM (SELECT c.project_id, c.id, c.name, c.messages_made - coalesce(r.read_position, 0) - \
+               (SELECT count(*) FROM messages m WHERE m.channel_id = c.id AND m.author_agent_id = $1 \
+                AND m.position > coalesce(r.read_position, 0)) AS unread FROM channels c \
                LEFT JOIN channel_reads r ON r.channel_id = c.id AND r.agent_id = $1 \
-               JOIN messages m ON m.channel_id = c.id AND m.position > coalesce(r.read_position, 0) \
                WHERE c.project_id IN (SELECT id FROM projects WHERE owner_agent_id = $1 \
-                                      UNION SELECT project_id FROM memberships WHERE agent_id = $1) \
-               AND (m.author_agent_id IS NULL OR m.author_agent_id <> $1) \
-               GROUP BY c.project_id, c.id, c.name ORDER BY c.project_id, c.name";
+                                      UNION SELECT project_id FROM memberships WHERE agent_id = $1)) AS counted \
+               WHERE unread > 0 ORDER BY project_id, name";
     tx.all(sql, params![agent], |row| {
         Ok(UnreadChannel {
             project_id: row.get("project_id")?,
