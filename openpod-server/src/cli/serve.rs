@@ -1,5 +1,7 @@
 //! `openpod-server serve`
 
+use std::io::IsTerminal;
+
 use clap::Args;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -45,7 +47,8 @@ impl Serve {
 
 fn set_up_log(log: &Log) {
     let filter = tracing_subscriber::EnvFilter::new(&log.filter);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match log.format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
