@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use openpod_agentd::executor::{ExecutorError, RunEnd, RunLimits, RunOutcome, RunSpec, run};
 use openpod_sdk::clock::SystemClock;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -146,33 +147,69 @@ async fn a_worker_that_is_done_leaves_nobody_behind() {
     }
 }
 
-#[tokio::test]
+/// A pipe with a name: who reads it waits for a worker that writes, so that nothing needs to be looked for.
+fn pipe(spec: &RunSpec, name: &str) -> PathBuf {
+    let path = spec.workspace.with_file_name(name);
+    mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    path
+}
+
+async fn word_from(pipe: &Path) -> String {
+    let pipe = pipe.to_owned();
+    let read = tokio::task::spawn_blocking(move || fs::read_to_string(pipe)).await;
+    read.unwrap().unwrap().trim().to_owned()
+}
+
+async fn word_to(pipe: &Path) {
+    let pipe = pipe.to_owned();
+    tokio::task::spawn_blocking(move || fs::write(pipe, "go\n")).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_time_limit_ends_even_who_ignores_the_request() {
-    let (mut spec, _root) =
-        spec("trap '' TERM; sleep 1000 & echo $! > ../child; echo began; while :; do wait; done");
-    spec.limits.wall = Duration::from_millis(300);
-    spec.limits.grace = Duration::from_millis(50);
-    let outcome = ran(spec.clone()).await;
-    assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::TimedOut, "began\n"));
-    gone(process_in(&spec.workspace.parent().unwrap().join("child")).await).await;
+    let (spec, _root) = spec(
+        "trap 'echo asked > ../asked' TERM; (trap '' TERM; exec sleep 1000) & echo $! > ../child; \
+         while :; do wait; done",
+    );
+    let (child, asked) = (pipe(&spec, "child"), pipe(&spec, "asked"));
+    let task = tokio::spawn(run(spec, Arc::new(SystemClock), CancellationToken::new()));
+    let child = word_from(&child).await.parse().unwrap();
+    tokio::time::advance(LONG).await;
+    assert_eq!(word_from(&asked).await, "asked");
+    assert!(!task.is_finished());
+    tokio::time::advance(LONG).await;
+    assert_eq!(task.await.unwrap().unwrap().end, RunEnd::TimedOut);
+    gone(child).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_heeds_the_request_may_say_goodbye() {
-    let (mut spec, _root) =
-        spec("trap 'echo goodbye; exit 3' TERM; echo began; while :; do sleep 0.01; done");
-    spec.limits.wall = Duration::from_millis(300);
-    let outcome = ran(spec).await;
-    assert_eq!(outcome.end, RunEnd::TimedOut);
-    assert!(outcome.output_tail.ends_with("goodbye\n"), "{}", outcome.output_tail);
+    let (spec, _root) = spec("trap 'echo goodbye; exit 3' TERM; sleep 1000 & echo ready > ../ready; wait");
+    let ready = pipe(&spec, "ready");
+    let task = tokio::spawn(run(spec, Arc::new(SystemClock), CancellationToken::new()));
+    word_from(&ready).await;
+    tokio::time::advance(LONG).await;
+    let outcome = task.await.unwrap().unwrap();
+    assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::TimedOut, "goodbye\n"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn silence_has_its_own_limit() {
-    let (mut spec, _root) = spec("for n in 1 2 3 4 5 6; do echo $n; sleep 0.1; done; sleep 1000");
-    spec.limits.idle = Some(Duration::from_millis(500));
-    let outcome = ran(spec).await;
-    assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::Idle, "1\n2\n3\n4\n5\n6\n"));
+    let (mut spec, _root) = spec("while read word < ../go; do echo heard; done");
+    spec.limits.idle = Some(Duration::from_secs(100));
+    let go = pipe(&spec, "go");
+    let log = log(&spec);
+    let task = tokio::spawn(run(spec, Arc::new(SystemClock), CancellationToken::new()));
+    for times in 1..=3 {
+        word_to(&go).await;
+        let expected = "heard\n".repeat(times);
+        eventually("the worker's word", || (fs::read_to_string(&log).ok()? == expected).then_some(())).await;
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(!task.is_finished());
+    }
+    tokio::time::advance(Duration::from_secs(40)).await;
+    let outcome = task.await.unwrap().unwrap();
+    assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::Idle, "heard\nheard\nheard\n"));
 }
 
 #[tokio::test]
