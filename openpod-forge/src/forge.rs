@@ -3,7 +3,7 @@
 mod following;
 mod setup;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -82,7 +82,7 @@ impl Forge {
             let unusable = |source| OpenError::Directory { path: config.data_dir.clone(), source };
             let mut config = config.clone();
             for directory in ["repositories", "apps", "home"] {
-                std::fs::create_dir_all(config.data_dir.join(directory)).map_err(unusable)?;
+                create_private(&config.data_dir.join(directory)).map_err(unusable)?;
             }
             config.data_dir = config.data_dir.canonicalize().map_err(unusable)?;
             let git = Git::new(config.data_dir.join("home"));
@@ -151,6 +151,14 @@ impl Forge {
     pub(crate) fn long_tokens(&self) -> bool {
         self.0.config.long_tokens
     }
+}
+
+/// Makes a directory, and those above it, for their owner alone: repositories are private.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
 }
 
 /// Runs what waits for git or the disk off the async threads.

@@ -170,6 +170,7 @@ async fn keys_are_readable_to_their_owner_alone_and_tokens_are_not_kept() {
     let data = world.directory.path().join("data");
     let key = std::fs::metadata(data.join("apps/openpod.pem")).unwrap();
     assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o077, 0);
     for file in ["forge.sqlite", "forge.sqlite-wal"] {
         let bytes = std::fs::read(data.join(file)).unwrap();
         for secret in [&token, &world.person] {

@@ -150,6 +150,16 @@ async fn pushes_at_the_same_time_all_arrive_and_of_two_to_one_branch_one_does() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_clients_than_git_processes_are_all_served() {
+    let world = World::start().await;
+    let token = world.shop_token().await;
+    let names: Vec<String> = (0..24).map(|n| format!("clone-{n}")).collect();
+    let clones =
+        futures_util::future::join_all(names.iter().map(|name| world.clone_shop(&token, name))).await;
+    assert!(clones.iter().all(|clone| clone.join("README.md").exists()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_push_may_be_refused_when_it_was_meant_for_another_state() {
     let world = World::start().await;
     let token = world.shop_token().await;

@@ -30,6 +30,20 @@ async fn a_lost_answer_has_had_its_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_push_whose_answer_is_lost_has_arrived() {
+    let world = World::start().await;
+    let token = world.shop_token().await;
+    let clone = world.clone_shop(&token, "clone").await;
+    let sha = world.commit(&clone, "agent/1", "x.txt", "x").await;
+    world.forge.faults().lose_answers(Method::POST, "/git-receive-pack", 1, Lost::Cut);
+    let output = world.git(&token, &clone, &["push", "-q", "origin", "agent/1"]).await;
+    assert!(!output.status.success());
+    let found = world.get(&token, "/repos/acme/shop/git/ref/heads/agent/1").await.must_be(200);
+    assert_eq!(found["object"]["sha"], json!(sha));
+    world.git_ok(&token, &clone, &["push", "-q", "origin", "agent/1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_token_is_refused_as_often_as_asked_for() {
     let world = World::start().await;
     world.forge.faults().refuse_fresh_tokens(2);
