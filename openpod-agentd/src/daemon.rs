@@ -201,11 +201,14 @@ impl Daemon {
         }
         log::tell(before, &job);
         let gave_place = before.state.takes_place() && !job.state.takes_place();
+        let waits_now = before.pending().is_some() && job.pending().is_none();
         self.enact(job, effect, entries).await?;
-        if gave_place {
-            // There may be work that waits for this place and that we have not seen yet.
-            self.scouted_at = None;
+        if gave_place || waits_now {
+            // What was seen in the meantime may not have fitted the state that the job was in.
             self.wake.notify_one();
+        }
+        if gave_place {
+            self.scouted_at = None;
             self.fill().await?;
         }
         Ok(())

@@ -76,6 +76,8 @@ impl Daemon {
             match difference {
                 Difference::New(candidate) => self.assigned.push_back(candidate),
                 Difference::Seen(ticket, standing) => {
+                    // Should it be missing next time, that is news.
+                    self.looked.remove(&ticket);
                     self.tell(&ticket, Input::Seen { standing, asked_at }, None).await?;
                 }
                 Difference::LookAt(ticket) => {
