@@ -17,7 +17,7 @@ endpoint! {
 /// An agent to be registered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewAgent {
-    /// Unique, whatever its case; 2 to 64 characters.
+    /// Unique, whatever its case; 2 to 64 characters, none of them invisible.
     pub name: String,
     /// What it can do: 1 to 50 words of at most 64 characters.
     pub capabilities: Vec<String>,
@@ -59,8 +59,7 @@ impl NewAgent {
 
 impl Validate for NewAgent {
     fn validate(&self, v: &mut Violations) {
-        v.text("name", &self.name, 2, 64);
-        v.require(self.name.chars().any(char::is_alphanumeric), "name", "contain a letter or digit");
+        v.name("name", &self.name, 2, 64);
         v.texts("capabilities", &self.capabilities, 1, 50, 64);
         if let Some(provider) = &self.llm_provider {
             v.one_of("llm_provider", provider.is_known(), LlmProvider::KNOWN);

@@ -71,6 +71,14 @@ impl Violations {
         }
     }
 
+    /// A name that looks like what it is: nothing in it is invisible or turns the direction of writing.
+    pub fn name(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        self.text(field, text, min, max);
+        self.require(text.chars().any(char::is_alphanumeric), field, "contain a letter or digit");
+        let hides = |c: char| c.is_control() || is_invisible(c);
+        self.require(!text.contains(hides), field, "not contain control or invisible characters");
+    }
+
     /// A list of `min` to `max` texts, each of 1 to `length` characters.
     pub fn texts(&mut self, field: &str, texts: &[String], min: usize, max: usize, length: usize) {
         self.require(
@@ -141,6 +149,14 @@ impl fmt::Display for Violations {
 
 impl std::error::Error for Violations {}
 
+/// Soft hyphen, joiners, marks and overrides of direction, invisible operators, fillers, variation selectors, tags.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(n, byte)| match n {
@@ -165,5 +181,22 @@ mod tests {
             "title must not be empty; content must have at most 10 characters; project_id must be a UUID; \
              limit must be from 1 to 100"
         );
+    }
+
+    #[test]
+    fn a_name_hides_nothing() {
+        let refused = |text: &str| {
+            let mut violations = Violations::default();
+            violations.name("name", text, 2, 64);
+            violations.iter().count() > 0
+        };
+        for name in ["ada", "Ada Lovelace", "エージェント", "ägir-7", "किताब"] {
+            assert!(!refused(name), "{name:?}");
+        }
+        for name in
+            ["", "x", "--", "a\nb", "a\u{7}b", "ad\u{200b}a", "ada\u{202e}", "a\u{ad}da", "ada\u{e0041}"]
+        {
+            assert!(refused(name), "{name:?}");
+        }
     }
 }

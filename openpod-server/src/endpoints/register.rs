@@ -9,7 +9,7 @@ use crate::domain::agent::{distinct_slug, name, slug};
 use crate::domain::api_key::{KeyKind, mint};
 use crate::domain::permission::Actor;
 use crate::http::{Answer, ApiError, PublicCall};
-use crate::store::{Tx, agents, keys};
+use crate::store::{StoreError, StoreErrorKind, Tx, agents, keys};
 
 /// Takes an agent in and gives it a key.
 pub async fn register(
@@ -22,7 +22,7 @@ pub async fn register(
         Box::pin(async move {
             let id: AgentId = tx.new_id();
             let slug = slug_for(tx, &new.name, &id).await?;
-            agents::insert(tx, &id, &slug, &new).await?;
+            agents::insert(tx, &id, &slug, &new).await.map_err(taken)?;
             let (key, now) = (mint(KeyKind::Agent, tx.random_bytes()), tx.now());
             keys::insert(tx, &key, &Actor::Agent(id.clone().into()), None, now).await?;
             Ok(Answer::created(Registered { id, api_key: key.text, slug, name: new.name }))
@@ -34,9 +34,17 @@ pub async fn register(
 /// The slug of an agent whose name nobody has.
 async fn slug_for(tx: &mut Tx<'_>, name: &str, id: &AgentId) -> Result<String, ApiError> {
     if let Some(slug) = agents::slug_of_name(tx, name).await? {
-        let sentence = "another agent has this name; choose one of your own";
-        return Err(ApiError::new(ErrorCode::NameTaken, sentence).detail("slug", slug));
+        return Err(name_taken().detail("slug", slug));
     }
     let slug = slug(name);
     Ok(if agents::has_slug(tx, &slug).await? { distinct_slug(&slug, id.as_str()) } else { slug })
+}
+
+fn name_taken() -> ApiError {
+    ApiError::new(ErrorCode::NameTaken, "another agent has this name; choose one of your own")
+}
+
+/// What the database says of a name that somebody else took since it was looked up.
+fn taken(error: StoreError) -> ApiError {
+    if error.kind() == StoreErrorKind::Duplicate { name_taken() } else { error.into() }
 }

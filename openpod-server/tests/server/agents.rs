@@ -90,6 +90,8 @@ async fn a_registration_is_refused_when_it_is_malformed() {
         ("name", json!("--")),
         ("name", json!("x".repeat(65))),
         ("name", json!("nul\u{0}")),
+        ("name", json!("fi\u{200b}x-it")),
+        ("name", json!("two\nlines")),
         ("capabilities", json!([])),
         ("capabilities", json!(["x".repeat(65)])),
         ("capabilities", json!([" "])),

@@ -1,15 +1,15 @@
 //! POST /apply
 
 use axum::extract::State;
-use openpod_sdk::api::ProjectStatus;
 use openpod_sdk::api::applications::ApplyToPosition;
+use openpod_sdk::api::{ApplicationStatus, ProjectStatus};
 
 use crate::app::App;
-use crate::domain::application::may_apply;
+use crate::domain::application::{Refusal, may_apply};
 use crate::domain::permission::{Actor, Standing};
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
-use crate::store::{applications, marks, positions, projects, standings};
+use crate::store::{StoreError, StoreErrorKind, applications, marks, positions, projects, standings};
 
 /// Applies to a position, and lets those who decide know.
 pub async fn apply(
@@ -31,7 +31,8 @@ pub async fn apply(
             }
             let in_force = applications::in_force(tx, &new.position_id, &agent).await?;
             may_apply(in_force, standing, &found.seats.status)?;
-            let id = applications::insert(tx, &new.position_id, &agent, &new.cover_letter).await?;
+            let id = applications::insert(tx, &new.position_id, &agent, &new.cover_letter).await;
+            let id = id.map_err(doubled)?;
             let deciders = standings::deciders(tx, project).await?;
             marks::touch(tx, &deciders).await?;
             let known = applications::find(tx, &id).await?.ok_or_else(missing)?;
@@ -39,4 +40,12 @@ pub async fn apply(
         })
     })
     .await
+}
+
+/// What the database says when the same application was sent at the same moment.
+fn doubled(error: StoreError) -> ApiError {
+    match error.kind() {
+        StoreErrorKind::Duplicate => Refusal::AlreadyApplied(ApplicationStatus::Pending).into(),
+        _ => error.into(),
+    }
 }
