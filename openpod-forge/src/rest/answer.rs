@@ -90,6 +90,11 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
     }
 
+    /// 422 for a member of the body that has to be there.
+    pub(crate) fn not_supplied(name: &str) -> Self {
+        Self::unprocessable(format!("Invalid request.\n\n\"{name}\" wasn't supplied."))
+    }
+
     fn server_error(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a request to the forge failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Server Error")

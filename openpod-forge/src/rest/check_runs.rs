@@ -43,9 +43,8 @@ struct ReportedOutput {
 pub(super) fn create(call: &Call) -> Result<Answer, ApiError> {
     let (repository, bare) = (call.repository()?, call.bare()?);
     let report: Report = call.json()?;
-    let missing = |name| ApiError::unprocessable(format!("Invalid request.\n\n\"{name}\" wasn't supplied."));
-    let name = report.name.clone().ok_or_else(|| missing("name"))?;
-    let head = report.head_sha.clone().ok_or_else(|| missing("head_sha"))?;
+    let name = report.name.clone().ok_or_else(|| ApiError::not_supplied("name"))?;
+    let head = report.head_sha.clone().ok_or_else(|| ApiError::not_supplied("head_sha"))?;
     let head = call.commit(&bare, &head)?;
     let mut run = CheckRun {
         id: 0,
@@ -125,14 +124,14 @@ fn apply(run: &mut CheckRun, report: Report, now: i64) -> Result<(), ApiError> {
     known(&report.status, &STATUSES, "status")?;
     known(&report.conclusion, &CONCLUSIONS, "conclusion")?;
     if report.output.as_ref().is_some_and(|output| output.summary.is_none()) {
-        return Err(ApiError::unprocessable("Invalid request.\n\n\"summary\" wasn't supplied."));
+        return Err(ApiError::not_supplied("summary"));
     }
     let concludes = report.conclusion.is_some() || report.completed_at.is_some();
     let status = report.status.unwrap_or_else(|| run.status.clone());
     run.status = if concludes { "completed".to_owned() } else { status };
     if run.status == "completed" {
         let conclusion = report.conclusion.or_else(|| run.conclusion.take());
-        let missing = || ApiError::unprocessable("Invalid request.\n\n\"conclusion\" wasn't supplied.");
+        let missing = || ApiError::not_supplied("conclusion");
         run.conclusion = Some(conclusion.ok_or_else(missing)?);
         run.completed_at = report.completed_at.map(Timestamp::as_second).or(run.completed_at).or(Some(now));
     } else {

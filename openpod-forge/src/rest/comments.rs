@@ -62,7 +62,7 @@ pub(super) fn create(call: &Call) -> Result<Answer, ApiError> {
 /// What is to be said: something, and not too much.
 fn words(call: &Call) -> Result<String, ApiError> {
     let New { body } = call.json()?;
-    let missing = || ApiError::unprocessable("Invalid request.\n\n\"body\" wasn't supplied.");
+    let missing = || ApiError::not_supplied("body");
     let body = body.ok_or_else(missing)?;
     if body.trim().is_empty() {
         return Err(ApiError::custom("IssueComment", "Body can't be blank"));

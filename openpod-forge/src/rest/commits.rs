@@ -58,12 +58,6 @@ pub(super) fn compare(call: &Call) -> Result<Answer, ApiError> {
     let behind = bare.count_between(&head, &base)?;
     let page = Page::of(call);
     let (shown, ahead) = page.cut(commits);
-    let status = match (ahead, behind) {
-        (0, 0) => "identical",
-        (_, 0) => "ahead",
-        (0, _) => "behind",
-        _ => "diverged",
-    };
     let name = repository.full_name();
     let url = call.forge.api(&format!("/repos/{name}/compare/{base_name}...{head_name}"));
     let html = call.forge.web(&format!("/{name}/compare/{base_name}...{head_name}"));
@@ -79,7 +73,7 @@ pub(super) fn compare(call: &Call) -> Result<Answer, ApiError> {
         "patch_url": format!("{html}.patch"),
         "base_commit": print(&base)?,
         "merge_base_commit": print(&merge_base)?,
-        "status": status,
+        "status": relation(ahead, behind),
         "ahead_by": ahead,
         "behind_by": behind,
         "total_commits": ahead,
@@ -87,6 +81,15 @@ pub(super) fn compare(call: &Call) -> Result<Answer, ApiError> {
         "files": files.iter().map(|file| shape::diff_entry(&call.forge, repository, &head, file)).collect::<Value>(),
     });
     page.answer(call, body, ahead)
+}
+
+fn relation(ahead: usize, behind: u64) -> &'static str {
+    match (ahead, behind) {
+        (0, 0) => "identical",
+        (_, 0) => "ahead",
+        (0, _) => "behind",
+        _ => "diverged",
+    }
 }
 
 /// One side of a comparison, which may be written with the owner: there are no forks, so it must be this one.

@@ -87,9 +87,8 @@ struct Put {
 pub(super) fn put(call: &Call) -> Result<Answer, ApiError> {
     let (repository, bare, path) = (call.repository()?, call.bare()?, call.segment(0));
     let put: Put = call.json()?;
-    let missing = |name| ApiError::unprocessable(format!("Invalid request.\n\n\"{name}\" wasn't supplied."));
-    let message = put.message.ok_or_else(|| missing("message"))?;
-    let content: String = put.content.ok_or_else(|| missing("content"))?;
+    let message = put.message.ok_or_else(|| ApiError::not_supplied("message"))?;
+    let content: String = put.content.ok_or_else(|| ApiError::not_supplied("content"))?;
     let content = STANDARD
         .decode(content.split_ascii_whitespace().collect::<String>())
         .map_err(|_| ApiError::unprocessable("content is not valid Base64"))?;
@@ -106,17 +105,9 @@ pub(super) fn put(call: &Call) -> Result<Answer, ApiError> {
         }
         error => error.into(),
     })?;
-    let signatures = [&put.author, &put.committer];
-    if signatures.into_iter().flatten().any(|one| one.name.trim().is_empty() || one.email.trim().is_empty()) {
-        return Err(ApiError::unprocessable("Invalid request.\n\nA signature needs a name and an email."));
-    }
     let own = person(call.account()?, call.forge.inner().clock.now());
-    let signed = |signature: Option<Signature>, default: &Person| match signature {
-        Some(Signature { name, email }) => Person { name, email, at: own.at },
-        None => default.clone(),
-    };
-    let committer = signed(put.committer, &own);
-    let author = signed(put.author, &committer);
+    let committer = signed(put.committer, &own)?;
+    let author = signed(put.author, &committer)?;
     let head = bare.write_commit(&tree, &[&tip], &author, &committer, &message)?;
     refs::allowed(call, &name, &tip, &head)?;
     bare.move_ref(&name, &head, &tip).map_err(|error| match error {
@@ -131,6 +122,15 @@ pub(super) fn put(call: &Call) -> Result<Answer, ApiError> {
     Ok(Answer { status, ..Answer::ok(body) })
 }
 
+/// A signature of the client's own, or the one that stands for it.
+fn signed(signature: Option<Signature>, otherwise: &Person) -> Result<Person, ApiError> {
+    let Some(Signature { name, email }) = signature else { return Ok(otherwise.clone()) };
+    if name.trim().is_empty() || email.trim().is_empty() {
+        return Err(ApiError::unprocessable("Invalid request.\n\nA signature needs a name and an email."));
+    }
+    Ok(Person { name, email, at: otherwise.at })
+}
+
 /// A file that is there is only replaced by somebody who has seen it.
 fn unchanged_since(
     bare: &Bare,
@@ -140,7 +140,10 @@ fn unchanged_since(
 ) -> Result<Option<Entry>, ApiError> {
     let before = bare.entry(tip, path)?;
     match (&before, seen) {
-        (Some(_), None) => Err(ApiError::unprocessable("Invalid request.\n\n\"sha\" wasn't supplied.")),
+        (Some(entry), _) if entry.kind == EntryKind::Directory => {
+            Err(ApiError::unprocessable(format!("{path} is a directory")))
+        }
+        (Some(_), None) => Err(ApiError::not_supplied("sha")),
         (Some(entry), Some(seen)) if entry.oid != seen => {
             Err(ApiError::new(StatusCode::CONFLICT, format!("{path} does not match {seen}")))
         }

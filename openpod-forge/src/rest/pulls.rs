@@ -9,8 +9,8 @@ use super::page::Page;
 use super::pull_views;
 use super::shape;
 use crate::forge::pull_ref;
-use crate::git::{Oid, RefName};
-use crate::store::{NewPull, Pull, PullFilter, PullSort, PullState, StoreError};
+use crate::git::{Bare, Oid, RefName};
+use crate::store::{NewPull, Pull, PullFilter, PullSort, PullState, Repository, StoreError};
 
 /// GitHub's limits.
 const MAX_TITLE: usize = 256;
@@ -71,17 +71,9 @@ pub(super) fn create(call: &Call) -> Result<Answer, ApiError> {
     let head = new.head.ok_or_else(|| missing("head"))?;
     let base_ref = new.base.ok_or_else(|| missing("base"))?;
     check_lengths(Some(&title), new.body.as_deref())?;
-    let head_ref = match head.split_once(':') {
-        Some((owner, branch)) if owner.eq_ignore_ascii_case(&repository.owner.login) => branch.to_owned(),
-        Some(_) => return Err(ApiError::invalid("PullRequest", "head", "invalid")),
-        None => head,
-    };
-    let tip = |branch: &str, field| -> Result<Oid, ApiError> {
-        let found = RefName::branch(branch).map(|name| bare.read_ref(&name)).transpose()?.flatten();
-        found.ok_or_else(|| ApiError::invalid("PullRequest", field, "invalid"))
-    };
-    let base_sha = tip(&base_ref, "base")?;
-    let head_sha = tip(&head_ref, "head")?;
+    let head_ref = own_branch(repository, head)?;
+    let base_sha = tip(&bare, &base_ref, "base")?;
+    let head_sha = tip(&bare, &head_ref, "head")?;
     if bare.count_between(&base_sha, &head_sha)? == 0 {
         let text = format!("No commits between {base_ref} and {head_ref}");
         return Err(ApiError::custom("PullRequest", text));
@@ -110,6 +102,21 @@ pub(super) fn create(call: &Call) -> Result<Answer, ApiError> {
     Ok(Answer::created(pull_views::full(call, &pull)?))
 }
 
+/// A branch, which may be written with its owner: there are no forks, so it must be this repository's.
+fn own_branch(repository: &Repository, head: String) -> Result<String, ApiError> {
+    match head.split_once(':') {
+        Some((owner, branch)) if owner.eq_ignore_ascii_case(&repository.owner.login) => Ok(branch.to_owned()),
+        Some(_) => Err(ApiError::invalid("PullRequest", "head", "invalid")),
+        None => Ok(head),
+    }
+}
+
+/// Where a branch is that the body names in `field`.
+fn tip(bare: &Bare, branch: &str, field: &str) -> Result<Oid, ApiError> {
+    let found = RefName::branch(branch).map(|name| bare.read_ref(&name)).transpose()?.flatten();
+    found.ok_or_else(|| ApiError::invalid("PullRequest", field, "invalid"))
+}
+
 /// A change of a pull request. A body of null clears it; a body that is absent stays.
 #[derive(Deserialize)]
 struct Patch {
@@ -134,8 +141,7 @@ pub(super) fn update(call: &Call) -> Result<Answer, ApiError> {
         let found = Pull::by_number(tx, repository.id, number)?;
         let mut pull = found.ok_or_else(ApiError::not_found)?;
         if let Some(base) = patch.base {
-            let tip = RefName::branch(&base).map(|name| bare.read_ref(&name)).transpose()?.flatten();
-            let tip = tip.ok_or_else(|| ApiError::invalid("PullRequest", "base", "invalid"))?;
+            let tip = tip(&bare, &base, "base")?;
             (pull.base_ref, pull.base_sha) = (base, tip.to_string());
         }
         match patch.state.as_deref() {
@@ -168,7 +174,7 @@ pub(super) fn update(call: &Call) -> Result<Answer, ApiError> {
 }
 
 /// A merged pull request stays closed, and so does one whose branch is gone.
-fn reopen(pull: &mut Pull, bare: &crate::git::Bare) -> Result<(), ApiError> {
+fn reopen(pull: &mut Pull, bare: &Bare) -> Result<(), ApiError> {
     if pull.open {
         return Ok(());
     }

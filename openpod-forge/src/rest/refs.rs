@@ -43,8 +43,10 @@ struct New {
 pub(super) fn create(call: &Call) -> Result<Answer, ApiError> {
     let bare = call.bare()?;
     let new: New = call.json()?;
-    let missing = |name| ApiError::unprocessable(format!("Invalid request.\n\n\"{name}\" wasn't supplied."));
-    let (name, sha) = (new.name.ok_or_else(|| missing("ref"))?, new.sha.ok_or_else(|| missing("sha"))?);
+    let (name, sha) = (
+        new.name.ok_or_else(|| ApiError::not_supplied("ref"))?,
+        new.sha.ok_or_else(|| ApiError::not_supplied("sha"))?,
+    );
     let name = RefName::parse(&name).ok_or_else(|| {
         ApiError::unprocessable("Reference name must start with 'refs/' and have at least 2 slashes.")
     })?;
@@ -69,8 +71,7 @@ struct Update {
 pub(super) fn update(call: &Call) -> Result<Answer, ApiError> {
     let (bare, name) = (call.bare()?, named(call)?);
     let update: Update = call.json()?;
-    let sha =
-        update.sha.ok_or_else(|| ApiError::unprocessable("Invalid request.\n\n\"sha\" wasn't supplied."))?;
+    let sha = update.sha.ok_or_else(|| ApiError::not_supplied("sha"))?;
     let missing = || ApiError::unprocessable("Reference does not exist");
     let old = bare.read_ref(&name)?.ok_or_else(missing)?;
     let new = existing(&bare, &sha)?;
