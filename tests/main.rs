@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "the modules of a program are read as those of a library are")]
 
+#[cfg(test)]
 mod journeys {
     mod claims;
     mod happy_path;
@@ -10,6 +11,9 @@ mod journeys {
     mod secrets;
     mod verdicts;
 }
+#[cfg(test)]
 mod tap;
+#[cfg(test)]
 mod tidy;
+#[cfg(test)]
 mod world;

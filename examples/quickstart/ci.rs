@@ -26,7 +26,7 @@ impl Ci {
         let (app_id, key) = &platform.ci;
         let app = Octocrab::builder()
             .base_uri(api_url.as_str())?
-            .app_from_rsa_pem(AppId(*app_id), key.expose().to_owned())?
+            .app_from_rsa_pem(AppId(*app_id), key.expose())?
             .build()?;
         let installation: Value = app.get(format!("/repos/{repository}/installation"), None::<&()>).await?;
         let scope = json!({"repositories": [name], "permissions": {"contents": "read", "pull_requests": "read", "checks": "write"}});

@@ -25,7 +25,9 @@ impl ForgeCommand {
     pub(super) async fn run(self, config: Config) -> Outcome {
         let ForgeCommand::Create { repository, from } = self;
         let Some((owner, name)) = repository.split_once('/') else {
-            return Err(format!("a repository is owner/name, such as acme/website, not {repository:?}").into());
+            return Err(
+                format!("a repository is owner/name, such as acme/website, not {repository:?}").into()
+            );
         };
         let seed = from.as_deref().map_or_else(|| Ok(Seed::new()), seed)?;
         let forge = open_forge(&config, &sources(), config.listen.address).await?;
@@ -54,7 +56,11 @@ fn seed(directory: &Path) -> Result<Seed, Box<dyn std::error::Error + Send + Syn
                 continue;
             }
             let content = std::fs::read(&path)?;
-            seed = if is_executable(&path) { seed.executable(inside, content) } else { seed.file(inside, content) };
+            seed = if is_executable(&path) {
+                seed.executable(inside, content)
+            } else {
+                seed.file(inside, content)
+            };
         }
     }
     Ok(seed)
