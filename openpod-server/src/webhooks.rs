@@ -16,6 +16,8 @@ pub mod worker;
 
 use std::time::Duration;
 
+use openpod_sdk::api::Timestamp;
+
 pub use sender::{Sender, SystemNames};
 pub use target::{TargetPolicy, TargetRefused};
 pub use worker::Worker;
@@ -28,11 +30,18 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// How long to wait for a database that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// How often what ended long ago is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
 /// Delivers until `shutdown` completes, and then finishes the attempts in flight.
 pub async fn run(worker: Worker, shutdown: impl Future<Output = ()>) {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut flights = Flights::default();
+    let mut sweep_at = worker.now();
     loop {
+        if worker.now() >= sweep_at {
+            sweep_at = sweep(&worker).await;
+        }
         let pause = match worker.start_due(&mut flights).await {
             Ok(pause) => pause.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP),
             Err(error) => {
@@ -41,11 +50,21 @@ pub async fn run(worker: Worker, shutdown: impl Future<Output = ()>) {
             }
         };
         tokio::select! {
+            biased;
             () = &mut shutdown => break,
-            () = worker.store().new_deliveries() => {}
             true = flights.landed() => {}
+            () = worker.store().new_deliveries() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
     while flights.landed().await {}
+}
+
+/// Forgets what ended long ago, and tells when to look again.
+async fn sweep(worker: &Worker) -> Timestamp {
+    let more = worker.sweep().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "deliveries that ended long ago were not forgotten");
+        false
+    });
+    if more { worker.now() } else { worker.now().plus(SWEEP_EVERY) }
 }

@@ -260,6 +260,7 @@ CREATE TABLE deliveries (
     CHECK ((status = 'pending') = (finished_at IS NULL))
 ) STRICT;
 CREATE INDEX deliveries_due ON deliveries (webhook_id, next_attempt_at, id) WHERE status = 'pending';
+CREATE INDEX deliveries_ended ON deliveries (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, created_at, id);
 
 CREATE TABLE delivery_attempts (

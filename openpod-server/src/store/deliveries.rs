@@ -6,7 +6,7 @@
 use openpod_sdk::Secret;
 use openpod_sdk::api::{EventKind, Timestamp, WebhookId};
 
-use super::{Row, StoreError, Tx, params};
+use super::{Row, StoreError, Tx, outbox, params};
 use crate::domain::delivery::{Fate, History};
 
 /// Which webhooks: many dead ones must not take the turns of those that work.
@@ -166,4 +166,23 @@ async fn disable(tx: &mut Tx<'_>, webhook: &WebhookId, why: &str) -> Result<(), 
                WHERE webhook_id = $1 AND status = 'pending'";
     let now = tx.now();
     tx.execute(sql, params![webhook, now]).await.map(|_| ())
+}
+
+/// Makes a delivery that has ended due again, now, if its webhook is active. Whether it is.
+pub async fn replay(tx: &mut Tx<'_>, id: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE deliveries SET status = 'pending', next_attempt_at = $2, finished_at = NULL \
+               WHERE id = $1 AND status <> 'pending' AND webhook_id IN (SELECT id FROM webhooks WHERE is_active = 1) \
+               RETURNING webhook_id";
+    let now = tx.now();
+    let webhook: Option<WebhookId> = tx.first(sql, params![id, now], |row| row.get("webhook_id")).await?;
+    let Some(webhook) = webhook else { return Ok(false) };
+    outbox::due(tx, &webhook).await?;
+    Ok(true)
+}
+
+/// Forgets up to `count` deliveries that ended before a time, with their attempts. How many.
+pub async fn forget(tx: &mut Tx<'_>, ended_before: Timestamp, count: usize) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM deliveries WHERE id IN (\
+               SELECT id FROM deliveries WHERE finished_at < $1 ORDER BY finished_at LIMIT $2)";
+    tx.execute(sql, params![ended_before, count]).await
 }

@@ -27,10 +27,17 @@ pub async fn emit(
             let sql = "INSERT INTO deliveries (id, webhook_id, event, body, status, next_attempt_at, created_at) \
                        VALUES ($1, $2, $3, $4, 'pending', $5, $5)";
             tx.execute(sql, params![format!("msg_{id}"), webhook, event.kind(), *body, now]).await?;
-            let sql = "UPDATE webhooks SET due_at = $2 WHERE id = $1 AND (due_at IS NULL OR due_at > $2)";
-            tx.execute(sql, params![webhook, now]).await?;
-            tx.wake_deliveries();
+            due(tx, &webhook).await?;
         }
     }
+    Ok(())
+}
+
+/// Notes that a webhook has a delivery which is due now, and wakes whoever delivers.
+pub(super) async fn due(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<(), StoreError> {
+    let sql = "UPDATE webhooks SET due_at = $2 WHERE id = $1 AND (due_at IS NULL OR due_at > $2)";
+    let now = tx.now();
+    tx.execute(sql, params![webhook, now]).await?;
+    tx.wake_deliveries();
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! Takes what is due from the outbox, as much at once as there are free places, and gives it to the sender.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use openpod_sdk::api::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::sender::Sender;
 use crate::domain::delivery::{Outcome, decide};
-use crate::store::deliveries::{Attempt, Lane, Leased, finish, lease, next_due};
+use crate::store::deliveries::{Attempt, Lane, Leased, finish, forget, lease, next_due};
 use crate::store::{Store, StoreError};
 
 /// How much longer than an attempt's deadline a lease lasts: time enough to note how it ended.
@@ -16,6 +17,12 @@ const LEASE_MARGIN: Duration = Duration::from_secs(45);
 
 /// How many attempts run at once in each lane. Dead receivers wait for each other, not the living for them.
 const PLACES: [(Lane, usize); 2] = [(Lane::Working, 48), (Lane::Failing, 16)];
+
+/// How long a delivery that has ended is kept, to be looked at and replayed.
+const KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// How many are forgotten at once, so that nobody waits long for the database.
+const SWEPT_AT_ONCE: usize = 500;
 
 /// Delivers from the outbox. Clones share everything.
 #[derive(Clone)]
@@ -30,35 +37,32 @@ struct Parts {
 /// The attempts in flight.
 #[derive(Default)]
 pub(super) struct Flights {
-    attempts: JoinSet<Lane>,
-    working: usize,
-    failing: usize,
+    attempts: JoinSet<()>,
+    lanes: HashMap<Id, Lane>,
 }
 
 impl Flights {
-    fn of(&mut self, lane: Lane) -> &mut usize {
-        match lane {
-            Lane::Working => &mut self.working,
-            Lane::Failing => &mut self.failing,
-        }
+    fn start(&mut self, lane: Lane, attempt: impl Future<Output = ()> + Send + 'static) {
+        self.lanes.insert(self.attempts.spawn(attempt).id(), lane);
+    }
+
+    fn count(&self, lane: Lane) -> usize {
+        self.lanes.values().filter(|taken| **taken == lane).count()
     }
 
     /// Completes when an attempt has ended; `false` when none is in flight.
     pub(super) async fn landed(&mut self) -> bool {
-        match self.attempts.join_next().await {
-            Some(Ok(lane)) => *self.of(lane) -= 1,
-            Some(Err(error)) => self.crashed(&error),
-            None => return false,
-        }
+        let Some(landed) = self.attempts.join_next_with_id().await else { return false };
+        let id = landed.map_or_else(
+            |error| {
+                // A mistake of this program. The lease runs out, and the attempt is made again.
+                tracing::error!(%error, "an attempt at a webhook crashed");
+                error.id()
+            },
+            |(id, ())| id,
+        );
+        self.lanes.remove(&id);
         true
-    }
-
-    /// An attempt that panics is a mistake of this program. Its lease runs out, and it is made again.
-    fn crashed(&mut self, error: &tokio::task::JoinError) {
-        tracing::error!(%error, "an attempt at a webhook crashed");
-        if self.attempts.is_empty() {
-            (self.working, self.failing) = (0, 0);
-        }
     }
 }
 
@@ -80,6 +84,13 @@ impl Worker {
         }
     }
 
+    /// Forgets deliveries that ended long ago. Whether there are more.
+    pub async fn sweep(&self) -> Result<bool, StoreError> {
+        let ended_before = self.now().minus(KEPT);
+        let script = self.0.store.write(move |tx| Box::pin(forget(tx, ended_before, SWEPT_AT_ONCE)));
+        Ok(script.await? == SWEPT_AT_ONCE as u64)
+    }
+
     /// The outbox.
     pub(super) fn store(&self) -> &Store {
         &self.0.store
@@ -91,7 +102,7 @@ impl Worker {
         let mut next: Option<Timestamp> = None;
         for (lane, places) in PLACES {
             loop {
-                let free = places.saturating_sub(*flights.of(lane));
+                let free = places.saturating_sub(flights.count(lane));
                 if free == 0 {
                     break;
                 }
@@ -101,12 +112,8 @@ impl Worker {
                     break;
                 }
                 for leased in self.lease(lane, free).await? {
-                    *flights.of(lane) += 1;
                     let worker = self.clone();
-                    flights.attempts.spawn(async move {
-                        worker.attempt(leased).await;
-                        lane
-                    });
+                    flights.start(lane, async move { worker.attempt(leased).await });
                 }
             }
         }
@@ -147,7 +154,7 @@ impl Worker {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.0.store.sources().clock.now()
     }
 
