@@ -14,6 +14,8 @@ mod executor_run;
 mod hostile_worker;
 #[path = "agentd/repositories.rs"]
 mod repositories;
+#[path = "agentd/taking_up_what_was_open.rs"]
+mod taking_up_what_was_open;
 #[path = "agentd/token_stays_hidden.rs"]
 mod token_stays_hidden;
 #[path = "agentd/working_a_ticket.rs"]

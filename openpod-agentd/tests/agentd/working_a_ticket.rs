@@ -12,31 +12,31 @@ use super::platform::Platform;
 use super::support::{TOKEN, eventually};
 
 /// Writes the ticket's title, and in a revision the feedback too.
-const GREETER: &str = r#"
+pub(crate) const GREETER: &str = r#"
 set -eu
 { echo "attempt $OPENPOD_ATTEMPT"; grep -o '"text": "[^"]*"' "$OPENPOD_TICKET_FILE" || true; } > greeting.txt
 echo "I wrote a greeting." > "$OPENPOD_SUMMARY_FILE"
 "#;
 
-struct Home {
+pub(crate) struct Home {
     directory: tempfile::TempDir,
-    platform: Platform,
+    pub(crate) platform: Platform,
 }
 
-struct Running {
+pub(crate) struct Running {
     stop: oneshot::Sender<()>,
     daemon: JoinHandle<Result<(), RunError>>,
 }
 
 impl Running {
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
         self.daemon.await.unwrap().unwrap();
     }
 }
 
 impl Home {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         // What a daemon says is shown with a test that fails.
         let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_test_writer().try_init();
         let directory = tempfile::tempdir().unwrap();
@@ -44,11 +44,11 @@ impl Home {
         Self { directory, platform }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn config(&self, worker: &str) -> RawConfig {
+    pub(crate) fn config(&self, worker: &str) -> RawConfig {
         let mut raw = RawConfig { data_dir: Some(self.path("data")), ..RawConfig::default() };
         raw.server.url = Some(self.platform.address.clone());
         raw.server.key = Some("opk_secret_of_the_agent".into());
@@ -58,11 +58,21 @@ impl Home {
         raw
     }
 
-    fn start(&self, raw: RawConfig) -> Running {
+    pub(crate) fn start(&self, raw: RawConfig) -> Running {
         start(raw.validate().unwrap())
     }
 
-    async fn until_delivered(&self) {
+    /// Waits until the journal says so.
+    pub(crate) async fn until_job_is(&self, state: &str) {
+        let path = self.path("data/journal.db");
+        let look = || {
+            let jobs = openpod_agentd::journal::read(&path).ok()?.jobs;
+            jobs.values().any(|job| job.state.name() == state).then_some(())
+        };
+        eventually(state, look).await;
+    }
+
+    pub(crate) async fn until_delivered(&self) {
         self.platform
             .until("handed in and commented", |world| {
                 world.status() == "in_review"

@@ -1,0 +1,113 @@
+//! A daemon that died between an effect and its note: the next one looks before it does it again.
+
+use openpod_agentd::job::{Candidate, Job, Published, State};
+use openpod_agentd::journal::{Entry, Journal};
+use openpod_sdk::api::{ChecksSummary, Timestamp};
+use serde_json::json;
+
+use super::working_a_ticket::{GREETER, Home};
+
+fn job(state: State) -> Job {
+    let candidate = Candidate {
+        ticket: "t1".into(),
+        project: "p1".into(),
+        number: 7,
+        title: "Greet the world".into(),
+        version: Some(1),
+        untouched: true,
+    };
+    let mut job = Job::new(candidate, "openpod/", Timestamp::from_micros(0));
+    job.state = state;
+    job
+}
+
+fn pull_request() -> Published {
+    Published { number: 1, url: "http://127.0.0.1:9/pull/1".into(), head: "ab".repeat(20) }
+}
+
+fn verified() -> State {
+    let change = serde_json::from_value(json!({
+        "base": "cd".repeat(20), "head": "ab".repeat(20), "commits": 1, "files": 1, "patch_sha256": "ef".repeat(32),
+    }))
+    .unwrap();
+    let summary = Some("I did it.".to_owned());
+    State::Verified { change, summary, pull_request: pull_request(), checks: ChecksSummary::NoChecks }
+}
+
+/// A data directory as a daemon leaves it that dies right after it began the job's pending effect.
+async fn died(home: &Home, job: &Job) {
+    std::fs::create_dir_all(home.path("data")).unwrap();
+    let (journal, _) = Journal::open(&home.path("data/journal.db")).unwrap();
+    let at = Timestamp::from_micros(1);
+    let entries = vec![Entry::Job(Box::new(job.clone()), at), Entry::Opened(job.intent().unwrap(), at)];
+    journal.write(entries).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_got_through_is_not_made_again() {
+    let home = Home::new().await;
+    died(&home, &job(State::Wanted { untouched: true })).await;
+    home.platform.world().change_ticket(json!({"status": "in_progress"}));
+    let running = home.start(home.config(GREETER));
+    home.until_delivered().await;
+    running.stop().await;
+    assert_eq!(home.platform.world().count("PATCH /tickets/t1"), 1, "the delivery alone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_another_daemon_won_is_let_go() {
+    let home = Home::new().await;
+    died(&home, &job(State::Wanted { untouched: true })).await;
+    home.platform
+        .world()
+        .change_ticket(json!({"status": "in_progress", "assignee_agent_key_id": "somebody"}));
+    let running = home.start(home.config(GREETER));
+    home.until_job_is("lost").await;
+    running.stop().await;
+    assert!(home.platform.world().ticket["comments"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deliverable_that_is_filed_is_not_filed_again() {
+    let home = Home::new().await;
+    died(&home, &job(verified())).await;
+    home.platform.world().change_ticket(json!({
+        "status": "in_review", "approval_status": "pending",
+        "deliverables": [{"type": "pull_request", "url": pull_request().url, "content_hash": "ef".repeat(32)}],
+    }));
+    let running = home.start(home.config(GREETER));
+    home.until_delivered().await;
+    running.stop().await;
+    assert_eq!(home.platform.world().count("PATCH /tickets/t1"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deliverable_that_did_not_get_through_is_filed() {
+    let home = Home::new().await;
+    died(&home, &job(verified())).await;
+    home.platform.world().change_ticket(json!({"status": "in_progress"}));
+    let running = home.start(home.config(GREETER));
+    home.until_delivered().await;
+    running.stop().await;
+    let world = home.platform.world();
+    assert_eq!(world.count("PATCH /tickets/t1"), 1);
+    assert_eq!(world.ticket["deliverables"][0]["content_hash"], "ef".repeat(32));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_that_is_there_is_not_made_again() {
+    let home = Home::new().await;
+    let mut delivered = job(State::Delivered { summary: Some("I did it.".into()), said: false });
+    delivered.published = Some(pull_request());
+    died(&home, &delivered).await;
+    {
+        let mut world = home.platform.world();
+        world.change_ticket(json!({"status": "in_review", "approval_status": "pending"}));
+        world.comment("me", "I did it.\n\nPull request 1: http://127.0.0.1:9/pull/1");
+    }
+    let running = home.start(home.config(GREETER));
+    home.platform.until("it looked", |world| world.count("GET /tickets/t1") > 0).await;
+    home.platform.until("it went on", |world| world.count("GET /heartbeat") > 3).await;
+    running.stop().await;
+    assert_eq!(home.platform.world().count("POST /tickets/t1/comments"), 0);
+}
