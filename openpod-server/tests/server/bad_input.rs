@@ -10,6 +10,9 @@ use super::world::{AGENT, OWNER, Person, Project, World};
 
 const NOBODY: &str = "018f0000-0000-7000-8000-000000000000";
 
+/// Method, path, caller and body of a call, and the status and code that it gets.
+type Case<'a> = (Method, String, &'a Person, Value, (u16, &'a str));
+
 /// A world with one of everything, and how much of it there is.
 struct Stage {
     world: World,
@@ -226,7 +229,7 @@ async fn what_is_not_there_or_not_the_callers_to_do_is_refused_in_one_form() {
     let long = "x".repeat(20_001);
     let (agent, own) = (AGENT, OWNER);
     #[rustfmt::skip]
-    let table: Vec<(Method, String, &Person, Value, (u16, &str))> = vec![
+    let table: Vec<Case<'_>> = vec![
         // What is not there.
         (Method::GET, format!("{agent}/tickets/{NOBODY}"), worker, json!(null), (404, "not_found")),
         (Method::PATCH, format!("{agent}/tickets/{NOBODY}"), worker, json!({"status": "done"}), (404, "not_found")),
