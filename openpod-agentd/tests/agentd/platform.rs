@@ -133,7 +133,7 @@ impl Platform {
                 moved.changed().await.unwrap();
             }
         };
-        if tokio::time::timeout(Duration::from_secs(20), waiting).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(60), waiting).await.is_err() {
             let world = self.world();
             let calls: Vec<_> = world.calls.iter().filter(|call| *call != "GET /heartbeat").collect();
             panic!("never: {what}\n{:#}\n{calls:#?}", world.ticket);
