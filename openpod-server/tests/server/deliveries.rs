@@ -453,13 +453,20 @@ async fn names_are_judged_by_where_they_lead_and_connected_to_there() {
     let receiver = answering(200).await;
     let port = receiver.address().port();
     for (name, expected) in [
-        ("receiver.test", None),
-        ("private.test", Some("plain http goes only to networks that the operator of this platform allows")),
-        ("mixed.test", Some("plain http goes only to networks that the operator of this platform allows")),
-        ("nowhere.test", Some("")),
-        ("unknown.test", Some("there is no such name")),
+        ("http://receiver.test", None),
+        (
+            "http://private.test",
+            Some("plain http goes only to networks that the operator of this platform allows"),
+        ),
+        (
+            "http://mixed.test",
+            Some("plain http goes only to networks that the operator of this platform allows"),
+        ),
+        ("https://private.test", Some("lead to the public internet, not to 10.0.0.1")),
+        ("http://nowhere.test", Some("")),
+        ("http://unknown.test", Some("there is no such name")),
     ] {
-        let webhook = stage.register(&format!("http://{name}:{port}/hook")).await;
+        let webhook = stage.register(&format!("{name}:{port}/hook")).await;
         stage.assign().await;
         stage.worker().deliver_due().await.unwrap();
         let (status, _, complaint) = stage.outbox().await.pop().unwrap();
