@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use openpod_agentd::config::{Config, RawConfig};
 use openpod_agentd::{RunError, Wiring, run};
 use serde_json::{Value, json};
+use tokio::io::AsyncBufReadExt;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -362,14 +363,14 @@ async fn the_worker_is_stopped_when_nobody_wants_its_ticket_any_more() {
     assert!(home.platform.world().ticket["comments"].as_array().unwrap().is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_signal_finishes_and_leaves_no_process_behind() {
-    let home = Home::new().await;
+/// Starts the program itself with this worker, and waits until the worker runs. Answers also where its process is seen.
+async fn program(home: &Home, worker: &str) -> (tokio::process::Child, String) {
     let id = home.path("id");
-    let worker = format!("echo $$ > {}; sleep 600", id.display());
+    let worker = format!("{worker}; echo $$ > {}; sleep 600 & wait; sleep 600", id.display());
     let config = home.path("agentd.toml");
     let text = format!(
-        "data_dir = {:?}\n[server]\nurl = {:?}\n[heartbeat]\ninterval_seconds = 0.1\n[executor]\ncommand = [\"/bin/sh\", \"-c\", {worker:?}]\n",
+        "data_dir = {:?}\n[server]\nurl = {:?}\n[heartbeat]\ninterval_seconds = 0.1\n\
+         [executor]\ncommand = [\"/bin/sh\", \"-c\", {worker:?}]\ngrace_seconds = 600\n",
         home.path("data"),
         home.platform.address,
     );
@@ -384,13 +385,35 @@ async fn the_first_signal_finishes_and_leaves_no_process_behind() {
         .unwrap();
     let read = || std::fs::read_to_string(&id).ok().filter(|text| text.ends_with('\n'));
     let process = format!("/proc/{}", eventually("the worker runs", read).await.trim());
-    let signalled =
-        std::process::Command::new("kill").arg(daemon.id().unwrap().to_string()).status().unwrap();
-    assert!(signalled.success());
+    (daemon, process)
+}
+
+fn terminate(daemon: &tokio::process::Child) {
+    let id = daemon.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").arg(id).status().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_signal_finishes_and_leaves_no_process_behind() {
+    let home = Home::new().await;
+    let (daemon, process) = program(&home, "true").await;
+    terminate(&daemon);
     let output = daemon.wait_with_output().await.unwrap();
     assert!(output.status.success());
     assert!(!Path::new(&process).exists());
     let log = String::from_utf8(output.stderr).unwrap();
     assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
     assert!(log.contains("SIGTERM: finishing") && !log.contains("opk_secret_of_the_agent"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_signal_stops_at_once_even_a_worker_that_does_not_listen() {
+    let home = Home::new().await;
+    let (mut daemon, process) = program(&home, "trap '' TERM").await;
+    let mut log = tokio::io::BufReader::new(daemon.stderr.take().unwrap()).lines();
+    terminate(&daemon);
+    while !log.next_line().await.unwrap().unwrap().contains("SIGTERM: finishing") {}
+    terminate(&daemon);
+    assert_eq!(daemon.wait().await.unwrap().code(), Some(130));
+    eventually("the worker is gone", || (!Path::new(&process).exists()).then_some(())).await;
 }
