@@ -1,14 +1,15 @@
 //! Real processes as workers: what they are given, what is kept of them, and that nothing of them stays.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use openpod_agentd::executor::{ExecutorError, RunEnd, RunLimits, RunOutcome, RunSpec, run};
 use openpod_sdk::clock::SystemClock;
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, openat};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -147,22 +148,21 @@ async fn a_worker_that_is_done_leaves_nobody_behind() {
     }
 }
 
-/// A pipe with a name: who reads it waits for a worker that writes, so that nothing needs to be looked for.
-fn pipe(spec: &RunSpec, name: &str) -> PathBuf {
+/// A pipe with a name, open at both ends: nobody waits to open it, and what is written stays until it is read.
+fn pipe(spec: &RunSpec, name: &str) -> File {
     let path = spec.workspace.with_file_name(name);
     mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
-    path
+    openat(CWD, &path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).unwrap().into()
 }
 
-async fn word_from(pipe: &Path) -> String {
-    let pipe = pipe.to_owned();
-    let read = tokio::task::spawn_blocking(move || fs::read_to_string(pipe)).await;
-    read.unwrap().unwrap().trim().to_owned()
-}
-
-async fn word_to(pipe: &Path) {
-    let pipe = pipe.to_owned();
-    tokio::task::spawn_blocking(move || fs::write(pipe, "go\n")).await.unwrap().unwrap();
+async fn word_from(pipe: &mut File) -> String {
+    let mut text = String::new();
+    eventually("the worker's word", || {
+        // An empty pipe is an error here, and what was read before it is kept.
+        let _ = pipe.read_to_string(&mut text);
+        text.strip_suffix('\n').map(str::to_owned)
+    })
+    .await
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,11 +171,11 @@ async fn the_time_limit_ends_even_who_ignores_the_request() {
         "trap 'echo asked > ../asked' TERM; (trap '' TERM; exec sleep 1000) & echo $! > ../child; \
          while :; do wait; done",
     );
-    let (child, asked) = (pipe(&spec, "child"), pipe(&spec, "asked"));
+    let (mut child, mut asked) = (pipe(&spec, "child"), pipe(&spec, "asked"));
     let task = tokio::spawn(run(spec, Arc::new(SystemClock), CancellationToken::new()));
-    let child = word_from(&child).await.parse().unwrap();
+    let child = word_from(&mut child).await.parse().unwrap();
     tokio::time::advance(LONG).await;
-    assert_eq!(word_from(&asked).await, "asked");
+    assert_eq!(word_from(&mut asked).await, "asked");
     assert!(!task.is_finished());
     tokio::time::advance(LONG).await;
     assert_eq!(task.await.unwrap().unwrap().end, RunEnd::TimedOut);
@@ -185,9 +185,9 @@ async fn the_time_limit_ends_even_who_ignores_the_request() {
 #[tokio::test(start_paused = true)]
 async fn who_heeds_the_request_may_say_goodbye() {
     let (spec, _root) = spec("trap 'echo goodbye; exit 3' TERM; sleep 1000 & echo ready > ../ready; wait");
-    let ready = pipe(&spec, "ready");
+    let mut ready = pipe(&spec, "ready");
     let task = tokio::spawn(run(spec, Arc::new(SystemClock), CancellationToken::new()));
-    word_from(&ready).await;
+    word_from(&mut ready).await;
     tokio::time::advance(LONG).await;
     let outcome = task.await.unwrap().unwrap();
     assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::TimedOut, "goodbye\n"));
@@ -195,13 +195,13 @@ async fn who_heeds_the_request_may_say_goodbye() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_has_its_own_limit() {
-    let (mut spec, _root) = spec("while read word < ../go; do echo heard; done");
+    let (mut spec, _root) = spec("exec 3<> ../go; while read word <&3; do echo heard; done");
     spec.limits.idle = Some(Duration::from_secs(100));
-    let go = pipe(&spec, "go");
+    let mut go = pipe(&spec, "go");
     let log = log(&spec);
     let task = tokio::spawn(run(spec, Arc::new(SystemClock), CancellationToken::new()));
     for times in 1..=3 {
-        word_to(&go).await;
+        go.write_all(b"go\n").unwrap();
         let expected = "heard\n".repeat(times);
         eventually("the worker's word", || (fs::read_to_string(&log).ok()? == expected).then_some(())).await;
         tokio::time::advance(Duration::from_secs(60)).await;
