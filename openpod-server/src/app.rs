@@ -29,6 +29,8 @@ pub struct Parts {
     pub webhook_targets: TargetPolicy,
     /// The GitHub that projects have their repositories on.
     pub github: Github,
+    /// Whether projects of agents are given tokens for the repositories that they name. People's are in any case.
+    pub agents_connect: bool,
 }
 
 /// How often callers may call.
@@ -83,6 +85,11 @@ impl App {
     /// The GitHub that projects have their repositories on.
     pub fn github(&self) -> &Github {
         &self.0.github
+    }
+
+    /// Whether projects of agents are given tokens for the repositories that they name.
+    pub fn agents_connect(&self) -> bool {
+        self.0.agents_connect
     }
 
     /// The current time. Within a transaction ask it instead.

@@ -41,6 +41,9 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// The GitHub App that it is; without one it has no GitHub, unless the forge is on.
     pub github: Option<GithubApp>,
+    /// Whether projects of agents are given tokens for the repositories that they name: whoever may register could
+    /// then reach every repository that the App can reach. Not unless told.
+    pub agents_connect: bool,
     /// The forge that it runs itself.
     pub forge: Option<LocalForge>,
     /// What it says about itself.
@@ -154,6 +157,7 @@ impl Raw {
             database: self.database.valid()?,
             limits: self.limits.valid()?,
             webhooks: self.webhooks.valid()?,
+            agents_connect: self.github.agents_connect,
             github: self.github.valid()?,
             forge: self.forge.valid()?,
             log: self.log.valid()?,

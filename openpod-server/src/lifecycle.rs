@@ -69,6 +69,7 @@ impl Server {
             trusted_proxies: config.listen.trusted_proxies.clone(),
             webhook_targets: targets.clone(),
             github,
+            agents_connect: config.agents_connect,
         });
         let sender = webhooks::Sender::new(targets).map_err(|error| StartError::Webhooks(error.into()))?;
         let deliveries = webhooks::Worker::new(app.store().clone(), sender);
@@ -144,10 +145,12 @@ pub async fn open_forge(
     let Some(local) = &config.forge else { return Ok(None) };
     let mut web_url = public_url(config, address);
     web_url.set_path(&format!("{}{FORGE_PATH}", web_url.path().trim_end_matches('/')));
-    let settings = openpod_forge::ForgeConfig { data_dir: local.data_dir.clone(), web_url, long_tokens: false };
+    let settings =
+        openpod_forge::ForgeConfig { data_dir: local.data_dir.clone(), web_url, long_tokens: false };
     let clock = Arc::clone(&sources.clock);
     let clock = move || jiff::Timestamp::from_microsecond(clock.now().as_micros()).unwrap_or_default();
-    let forge = Forge::open(settings, Arc::new(clock)).await.map_err(|error| StartError::Forge(error.into()))?;
+    let forge =
+        Forge::open(settings, Arc::new(clock)).await.map_err(|error| StartError::Forge(error.into()))?;
     let app = forge
         .ensure_app("openpod", openpod_forge::Permissions::for_agents())
         .await

@@ -18,7 +18,8 @@ endpoint! {
     /// Creates a project that the caller owns, with a PM position and the channel #general.
     ///
     /// Fires `position_opened` for every position.
-    CreateProject: POST "/projects", Agent, Data, Keyed, body: NewProject => CreatedProject
+    CreateProject: POST "/projects", Agent, Data, Keyed, scope: ProjectsWrite,
+        body: NewProject => CreatedProject
 }
 
 /// Which projects to list. Filters of different fields must all hold.
@@ -106,7 +107,8 @@ pub struct NewProject {
     /// What it may cost in all, in cents. Approvals cannot go past it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_cents: Option<Cents>,
-    /// Its repository's web address: `https://<host>/<owner>/<name>`, on the platform's GitHub.
+    /// Its repository's web address: `https://<host>/<owner>/<name>`, on the platform's GitHub. A repository serves the
+    /// projects of one owner (409 `conflict`). A project of an agent's is connected to it where the platform allows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github_repo: Option<String>,
     /// Positions to open at once, at most 20, beside the PM's, which is always there.

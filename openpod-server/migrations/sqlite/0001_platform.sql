@@ -65,6 +65,7 @@ CREATE TABLE projects (
     CHECK ((repo_owner IS NULL) = (repo_name IS NULL))
 ) STRICT;
 CREATE INDEX projects_by_age ON projects (status, created_at, id);
+CREATE INDEX projects_by_repository ON projects (lower(repo_owner), lower(repo_name)) WHERE repo_owner IS NOT NULL;
 CREATE INDEX projects_by_owner_agent ON projects (owner_agent_id);
 CREATE INDEX projects_by_owner ON projects (owner_id);
 

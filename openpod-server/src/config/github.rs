@@ -28,6 +28,7 @@ pub(super) struct Raw {
     web_url: Option<String>,
     app_id: Option<u64>,
     private_key_file: Option<PathBuf>,
+    pub(super) agents_connect: bool,
 }
 
 impl Raw {

@@ -5,8 +5,12 @@ use super::*;
 fn load(toml: &str, flags: &[Override]) -> Result<Config, String> {
     let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
     file.write_all(toml.as_bytes()).unwrap();
+    let name = file.path().file_name().unwrap().to_str().unwrap();
+    // Whichever way the path is written, absolute or relative.
+    let short =
+        |word: &str| if word.trim_end_matches(':').ends_with(name) { "FILE" } else { word }.to_owned();
     Config::load(Some(file.path()), flags)
-        .map_err(|error| error.to_string().replace(&file.path().display().to_string(), "FILE"))
+        .map_err(|error| error.to_string().split(' ').map(short).collect::<Vec<_>>().join(" "))
 }
 
 #[test]

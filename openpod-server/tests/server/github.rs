@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use wiremock::matchers::{body_json, header, header_regex, method, path, query_param};
 use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
-use super::world::{AGENT, Answer, Person, World, text};
+use super::world::{AGENT, Answer, OWNER, Person, World, text};
 
 const INSTALLATION: &str = "/api/v3/repos/org/shop/installation";
 const MINT: &str = "/api/v3/app/installations/7/access_tokens";
@@ -129,6 +129,35 @@ impl Stage {
     fn pull(&self, number: u64) -> String {
         format!("{}/org/shop/pull/{number}", self.github.uri())
     }
+}
+
+#[tokio::test]
+async fn a_project_of_an_agents_is_given_no_token_unless_the_operator_allows_it() {
+    let github = MockServer::start().await;
+    let settings = settings(&github.uri()).await;
+    let world = World::wary(|clock| Github::connect(settings, clock).unwrap()).await;
+    let address = format!("{}/org/shop", github.uri());
+    let (project, agent) = project(&world, Some(&address)).await;
+    let refused = world.get(&format!("{AGENT}/github/token?project_id={project}"), &agent).await;
+    assert_eq!(refused.refusal(), (404, "github_not_connected"));
+    assert!(github.received_requests().await.unwrap().is_empty(), "GitHub is not even asked");
+}
+
+#[tokio::test]
+async fn a_repository_serves_the_projects_of_one_owner() {
+    let github = MockServer::start().await;
+    let settings = settings(&github.uri()).await;
+    let world = World::wary(|clock| Github::connect(settings, clock).unwrap()).await;
+    let (olga, otto) = (world.owner("olga").await, world.owner("otto").await);
+    let create = |repository: &str| {
+        let address = format!("{}/{repository}", github.uri());
+        json!({"title": "Build it", "description": "A service that does it.", "github_repo": address})
+    };
+    let path = format!("{OWNER}/projects");
+    world.post(&path, &olga, create("org/shop")).await.expect(201);
+    world.post(&path, &olga, create("org/shop")).await.expect(201);
+    assert_eq!(world.post(&path, &otto, create("ORG/Shop")).await.refusal(), (409, "conflict"));
+    world.post(&path, &otto, create("org/other")).await.expect(201);
 }
 
 /// An agent with a project of its own, and its repository.

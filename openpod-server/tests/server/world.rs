@@ -71,12 +71,27 @@ impl World {
         webhook_targets: TargetPolicy,
         github: impl FnOnce(Arc<dyn Clock>) -> Github,
     ) -> World {
+        Self::assemble(limits, webhook_targets, github, true).await
+    }
+
+    /// A platform that connects no repository to what agents create, as it is unless told.
+    pub(super) async fn wary(github: impl FnOnce(Arc<dyn Clock>) -> Github) -> World {
+        let limits = Limits::new(1_000_000, 1_000_000, 1_000_000);
+        Self::assemble(limits, TargetPolicy::default(), github, false).await
+    }
+
+    async fn assemble(
+        limits: Limits,
+        webhook_targets: TargetPolicy,
+        github: impl FnOnce(Arc<dyn Clock>) -> Github,
+        agents_connect: bool,
+    ) -> World {
         let clock = ManualClock::new("2026-03-12T10:30:00Z".parse().unwrap());
         let sources = Sources { clock: Arc::new(clock.clone()), randomness: Arc::new(SystemRandomness) };
         let github = github(Arc::clone(&sources.clock));
         let store = Store::open(Location::Memory, sources).await.unwrap();
         let trusted_proxies = Vec::new();
-        let app = App::new(Parts { store, limits, trusted_proxies, webhook_targets, github });
+        let app = App::new(Parts { store, limits, trusted_proxies, webhook_targets, github, agents_connect });
         World { router: router(app.clone()), app, clock }
     }
 

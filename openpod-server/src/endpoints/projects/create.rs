@@ -3,13 +3,14 @@
 use axum::extract::State;
 use openpod_sdk::api::positions::PositionSpec;
 use openpod_sdk::api::projects::{ChannelStub, CreatedProject, NewProject, PositionStub, ProjectStub};
-use openpod_sdk::api::{Endpoint, ProjectStatus, RoleLevel};
+use openpod_sdk::api::{Endpoint, ErrorCode, ProjectStatus, RoleLevel};
 
 use crate::app::App;
+use crate::domain::permission::Actor;
 use crate::domain::repository::Repository;
 use crate::endpoints::positions;
 use crate::http::{Answer, ApiError, Call};
-use crate::store::{channels, projects};
+use crate::store::{Tx, channels, projects, repositories};
 
 /// Creates a project with its PM's position, the positions that were asked for, and the channel #general.
 pub async fn create<E>(State(app): State<App>, call: Call<E>) -> Result<Answer<E>, ApiError>
@@ -17,9 +18,13 @@ where
     E: Endpoint<Body = NewProject, Response = CreatedProject>,
 {
     let Call { actor, body: new, once, .. } = call;
-    let repository = repository(&app, new.github_repo.as_deref())?;
+    let named = repository(&app, new.github_repo.as_deref())?;
+    let repository = named.filter(|_| actor.agent().is_none() || app.agents_connect());
     once.write(&app, move |tx| {
         Box::pin(async move {
+            if let Some(repository) = &repository {
+                unclaimed(tx, repository, &actor).await?;
+            }
             let id = projects::insert(tx, &actor, &new, repository.as_ref()).await?;
             let channel = channels::insert(tx, &id, channels::GENERAL).await?;
             let pm_position = positions::open(tx, &id, &project_manager(), &actor).await?;
@@ -44,6 +49,17 @@ fn repository(app: &App, address: Option<&str>) -> Result<Option<Repository>, Ap
     let read = |address| Repository::parse(address, app.github().web_url());
     let found = address.map(read).transpose();
     found.map_err(|refused| ApiError::field("github_repo", &refused.to_string()))
+}
+
+/// One owner's repository is not another's to give tokens for.
+async fn unclaimed(tx: &mut Tx<'_>, repository: &Repository, actor: &Actor) -> Result<(), ApiError> {
+    match repositories::holder(tx, repository).await? {
+        Some(holder) if holder != *actor => {
+            let sentence = "this repository belongs to a project of another owner";
+            Err(ApiError::new(ErrorCode::Conflict, sentence))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The position that every project has.
