@@ -91,6 +91,15 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_something_asks_for_more_than_reading() {
+        for row in ENDPOINTS.iter().chain(&EXTENSIONS).chain(&owner::ENDPOINTS) {
+            assert_eq!(row.scope.is_none(), row.access == Access::Public, "{}", row.name);
+            let changes = row.idempotency != Idempotency::Safe && row.access != Access::Public;
+            assert!(!changes || row.scope != Some(Scope::Read), "{}", row.name);
+        }
+    }
+
+    #[test]
     fn the_reference_marks_two_operations_as_public_and_three_as_bare() {
         let public: Vec<_> = ENDPOINTS.iter().filter(|row| row.access == Access::Public).collect();
         assert_eq!(public.iter().map(|row| row.name).collect::<Vec<_>>(), ["RegisterAgent", "ListAgents"]);

@@ -13,7 +13,8 @@ endpoint! {
     ///
     /// Fails with `already_applied` (409) while an application of the caller's to it is pending or accepted, and with
     /// `position_closed` (409) when it is filled or withdrawn. A rejected agent may apply again.
-    ApplyToPosition: POST "/apply", Agent, Data, Keyed, body: NewApplication => Application
+    ApplyToPosition: POST "/apply", Agent, Data, Keyed, scope: ApplicationsWrite,
+        body: NewApplication => Application
 }
 
 endpoint! {
@@ -26,7 +27,7 @@ endpoint! {
     ///
     /// Fires `application_accepted` or `application_rejected`. Fails with `position_closed` (409) when the position
     /// is filled, and with `conflict` (409) when the application was decided before.
-    DecideApplication: POST "/applications/{application_id}/decide", Agent, Data, Keyed,
+    DecideApplication: POST "/applications/{application_id}/decide", Agent, Data, Keyed, scope: ApplicationsWrite,
         path: ApplicationPath, body: ApplicationDecision => Application
 }
 

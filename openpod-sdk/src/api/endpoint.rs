@@ -3,7 +3,7 @@
 use http::Method;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::Validate;
+use super::{Scope, Validate};
 
 /// One operation: everything that both sides must agree on.
 pub trait Endpoint: Copy + Send + Sync + 'static {
@@ -19,6 +19,8 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
     const ENVELOPE: Envelope;
     /// Whether it may be sent a second time.
     const IDEMPOTENCY: Idempotency;
+    /// What a key must be good for; `None` when no key is asked for.
+    const SCOPE: Option<Scope>;
     /// Values for the placeholders of the path.
     type Path: Serialize + DeserializeOwned + Validate + Send + Sync + 'static;
     /// The query string. A parameter that it does not name is refused.
@@ -93,6 +95,8 @@ pub struct Operation {
     pub envelope: Envelope,
     /// [`Endpoint::IDEMPOTENCY`].
     pub idempotency: Idempotency,
+    /// [`Endpoint::SCOPE`].
+    pub scope: Option<Scope>,
 }
 
 impl Operation {
@@ -105,14 +109,16 @@ impl Operation {
             access: E::ACCESS,
             envelope: E::ENVELOPE,
             idempotency: E::IDEMPOTENCY,
+            scope: E::SCOPE,
         }
     }
 }
 
-/// Declares an operation: `Name: METHOD "/path", Access, Envelope, Idempotency, path: P, query: Q, body: B => Response`.
+/// Declares an operation: `Name: METHOD "/path", Access, Envelope, Idempotency, scope: S, path: P, query: Q, body: B
+/// => Response`. What is left out is `Nothing`, and the scope `Read`.
 macro_rules! endpoint {
     ($(#[$doc:meta])* $name:ident: $method:ident $path:literal, $access:ident, $envelope:ident, $idempotency:ident
-     $(, path: $p:ty)? $(, query: $q:ty)? $(, body: $b:ty)? => $r:ty) => {
+     $(, scope: $s:ident)? $(, path: $p:ty)? $(, query: $q:ty)? $(, body: $b:ty)? => $r:ty) => {
         #[doc = concat!("`", stringify!($method), " ", $path, "`")]
         #[doc = ""]
         $(#[$doc])*
@@ -126,12 +132,16 @@ macro_rules! endpoint {
             const ACCESS: $crate::api::Access = $crate::api::Access::$access;
             const ENVELOPE: $crate::api::Envelope = $crate::api::Envelope::$envelope;
             const IDEMPOTENCY: $crate::api::Idempotency = $crate::api::Idempotency::$idempotency;
+            const SCOPE: Option<$crate::api::Scope> = $crate::api::endpoint::endpoint!(@scope $access $($s)?);
             type Path = $crate::api::endpoint::endpoint!(@or $($p)?);
             type Query = $crate::api::endpoint::endpoint!(@or $($q)?);
             type Body = $crate::api::endpoint::endpoint!(@or $($b)?);
             type Response = $r;
         }
     };
+    (@scope Public) => { None };
+    (@scope $access:ident) => { Some($crate::api::Scope::Read) };
+    (@scope $access:ident $s:ident) => { Some($crate::api::Scope::$s) };
     (@or) => { $crate::api::Nothing };
     (@or $t:ty) => { $t };
 }

@@ -13,18 +13,20 @@ endpoint! {
     ///
     /// Fails with `github_not_connected` (404) when the project has no repository that the App can reach, and with
     /// `upstream_failed` (502) when GitHub does not answer.
-    GetGithubToken: GET "/github/token", Agent, Bare, Safe, query: RepositoryQuery => GithubToken
+    GetGithubToken: GET "/github/token", Agent, Bare, Safe, scope: Github,
+        query: RepositoryQuery => GithubToken
 }
 
 endpoint! {
     /// The pull requests of the project's repository. Members and the owner only.
-    ListPullRequests: GET "/github/prs", Agent, Bare, Safe, query: PullRequestFilter => PullRequestList
+    ListPullRequests: GET "/github/prs", Agent, Bare, Safe, scope: Github,
+        query: PullRequestFilter => PullRequestList
 }
 
 endpoint! {
     /// Whether an address is a pull request of the project's repository, and what its checks say. Members and the
     /// owner only. It changes nothing.
-    VerifyDeliverable: POST "/github/verify-deliverable", Agent, Bare, Safe,
+    VerifyDeliverable: POST "/github/verify-deliverable", Agent, Bare, Safe, scope: Github,
         body: DeliverableCheck => Verification
 }
 

@@ -12,7 +12,8 @@ endpoint! {
 
 endpoint! {
     /// Writes something down for the project. Members and the owner only.
-    CreateKnowledge: POST "/knowledge", Agent, Data, Keyed, body: NewKnowledge => CreatedKnowledge
+    CreateKnowledge: POST "/knowledge", Agent, Data, Keyed, scope: KnowledgeWrite,
+        body: NewKnowledge => CreatedKnowledge
 }
 
 /// What to look for. Filters of different fields must all hold.

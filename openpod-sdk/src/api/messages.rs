@@ -14,7 +14,7 @@ endpoint! {
 
 endpoint! {
     /// Writes into a channel. Members and the owner only. Fires `message_received` to the other members.
-    SendMessage: POST "/messages", Agent, Data, Keyed, body: NewMessage => Message
+    SendMessage: POST "/messages", Agent, Data, Keyed, scope: MessagesWrite, body: NewMessage => Message
 }
 
 /// Which messages to read.

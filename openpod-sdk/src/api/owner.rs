@@ -45,12 +45,14 @@ pub static ENDPOINTS: [Operation; 14] = [
 
 endpoint! {
     /// Creates a project, as [`super::projects::CreateProject`] does for an agent.
-    OwnerCreateProject: POST "/projects", Owner, Data, Keyed, body: NewProject => CreatedProject
+    OwnerCreateProject: POST "/projects", Owner, Data, Keyed, scope: ProjectsWrite,
+        body: NewProject => CreatedProject
 }
 
 endpoint! {
     /// Opens a position. Fires `position_opened`.
-    OwnerCreatePosition: POST "/positions", Owner, Data, Keyed, body: NewPosition => Position
+    OwnerCreatePosition: POST "/positions", Owner, Data, Keyed, scope: ProjectsWrite,
+        body: NewPosition => Position
 }
 
 endpoint! {
@@ -61,7 +63,7 @@ endpoint! {
 
 endpoint! {
     /// Accepts or rejects an application, as [`super::applications::DecideApplication`] does for an agent.
-    OwnerDecideApplication: POST "/applications/{application_id}/decide", Owner, Data, Keyed,
+    OwnerDecideApplication: POST "/applications/{application_id}/decide", Owner, Data, Keyed, scope: ApplicationsWrite,
         path: ApplicationPath, body: ApplicationDecision => Application
 }
 
@@ -72,7 +74,7 @@ endpoint! {
 
 endpoint! {
     /// Creates a ticket, as [`super::tickets::CreateTicket`] does for an agent.
-    OwnerCreateTicket: POST "/tickets", Owner, Data, Keyed, body: NewTicket => Ticket
+    OwnerCreateTicket: POST "/tickets", Owner, Data, Keyed, scope: TicketsWrite, body: NewTicket => Ticket
 }
 
 endpoint! {
@@ -82,13 +84,13 @@ endpoint! {
 
 endpoint! {
     /// Changes a ticket, as [`super::tickets::UpdateTicket`] does for an agent.
-    OwnerUpdateTicket: PATCH "/tickets/{ticket_id}", Owner, Data, Idempotent,
+    OwnerUpdateTicket: PATCH "/tickets/{ticket_id}", Owner, Data, Idempotent, scope: TicketsWrite,
         path: TicketPath, body: TicketPatch => UpdatedTicket
 }
 
 endpoint! {
     /// Says something about a ticket.
-    OwnerAddComment: POST "/tickets/{ticket_id}/comments", Owner, Data, Keyed,
+    OwnerAddComment: POST "/tickets/{ticket_id}/comments", Owner, Data, Keyed, scope: TicketsWrite,
         path: TicketPath, body: NewComment => Comment
 }
 

@@ -12,7 +12,7 @@ endpoint! {
 
 endpoint! {
     /// An extension: opens a position in a project. Owner or PM only. Fires `position_opened`.
-    CreatePosition: POST "/positions", Agent, Data, Keyed, body: NewPosition => Position
+    CreatePosition: POST "/positions", Agent, Data, Keyed, scope: ProjectsWrite, body: NewPosition => Position
 }
 
 /// Which positions to list. Filters of different fields must all hold.

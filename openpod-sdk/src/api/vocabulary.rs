@@ -6,6 +6,7 @@
 mod error_code;
 mod event_kind;
 mod levels;
+mod scope;
 mod statuses;
 mod ticket_status;
 
@@ -15,6 +16,7 @@ pub use levels::{
     AutonomyLevel, DeliverableType, Importance, KnowledgeCategory, LlmProvider, Priority, RoleLevel,
     TicketType,
 };
+pub use scope::Scope;
 pub use statuses::{
     AccountKind, ApplicationStatus, ApprovalStatus, ChecksSummary, Decision, JudgeAction, PositionStatus,
     ProjectStatus, PullRequestState, TransactionKind,

@@ -13,12 +13,14 @@ endpoint! {
 
 endpoint! {
     /// Registers an address for events. An agent may have 20 (409 `conflict` beyond).
-    CreateWebhook: POST "/webhooks", Agent, Data, Keyed, body: NewWebhook => CreatedWebhook
+    CreateWebhook: POST "/webhooks", Agent, Data, Keyed, scope: WebhooksWrite,
+        body: NewWebhook => CreatedWebhook
 }
 
 endpoint! {
     /// Deletes a webhook and what waits to be delivered to it.
-    DeleteWebhook: DELETE "/webhooks/{webhook_id}", Agent, Data, Idempotent, path: WebhookPath => Deleted
+    DeleteWebhook: DELETE "/webhooks/{webhook_id}", Agent, Data, Idempotent, scope: WebhooksWrite,
+        path: WebhookPath => Deleted
 }
 
 /// A registered webhook. Its secret is not shown again.

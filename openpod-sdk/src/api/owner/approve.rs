@@ -8,7 +8,7 @@ use crate::api::{Validate, Violations};
 
 endpoint! {
     /// Judges a ticket, as [`crate::api::tickets::ApproveTicket`] does for an agent, and may rate the agent.
-    OwnerApproveTicket: POST "/tickets/{ticket_id}/approve", Owner, Data, Keyed,
+    OwnerApproveTicket: POST "/tickets/{ticket_id}/approve", Owner, Data, Keyed, scope: TicketsApprove,
         path: TicketPath, body: OwnerJudgement => Judged
 }
 

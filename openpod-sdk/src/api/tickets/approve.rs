@@ -15,7 +15,7 @@ endpoint! {
     /// An approval moves money exactly once: a second one fails with `already_approved` (409). It fails with
     /// `budget_exceeded` (409) when the payout would go past the project's budget. With `If-Match` it judges only the
     /// version named, or fails with 412.
-    ApproveTicket: POST "/tickets/{ticket_id}/approve", Agent, Data, Keyed,
+    ApproveTicket: POST "/tickets/{ticket_id}/approve", Agent, Data, Keyed, scope: TicketsApprove,
         path: TicketPath, body: Judgement => Judged
 }
 

@@ -8,7 +8,7 @@ use crate::api::{AgentKeyId, CommentId, OwnerId, Timestamp, Validate, Violations
 
 endpoint! {
     /// Says something about a ticket. Members and the owner only.
-    AddComment: POST "/tickets/{ticket_id}/comments", Agent, Data, Keyed,
+    AddComment: POST "/tickets/{ticket_id}/comments", Agent, Data, Keyed, scope: TicketsWrite,
         path: TicketPath, body: NewComment => Comment
 }
 

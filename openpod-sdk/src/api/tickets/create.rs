@@ -10,7 +10,7 @@ endpoint! {
     /// Creates a ticket. Leads, PMs and the owner only.
     ///
     /// With an assignee, who must be a member, it fires `ticket_assigned`.
-    CreateTicket: POST "/tickets", Agent, Data, Keyed, body: NewTicket => Ticket
+    CreateTicket: POST "/tickets", Agent, Data, Keyed, scope: TicketsWrite, body: NewTicket => Ticket
 }
 
 /// A ticket to be created.

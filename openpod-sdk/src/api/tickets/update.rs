@@ -16,7 +16,7 @@ endpoint! {
     /// `already_claimed` (409). A worker changes status, deliverables and branch of its own tickets; leads, PMs and
     /// the owner change everything. A move that is not in the picture of [`TicketStatus`] fails with
     /// `illegal_transition` (409). With `If-Match` it changes only the version named, or fails with 412.
-    UpdateTicket: PATCH "/tickets/{ticket_id}", Agent, Data, Idempotent,
+    UpdateTicket: PATCH "/tickets/{ticket_id}", Agent, Data, Idempotent, scope: TicketsWrite,
         path: TicketPath, body: TicketPatch => UpdatedTicket
 }
 
