@@ -77,8 +77,13 @@ async fn tell(story: &mut Story, keep: bool) -> Result<(), Failed> {
         story.step("read what the server knows", table::rows(&platform, &daemon, &project, &ticket)).await?;
     story.table(&rows);
     if keep {
-        story.tell("platform", format!("stays up; owner token {}", platform.owner_token.expose()));
-        story.tell("platform", format!("look at {}; Ctrl-C ends it", rows.pull_request));
+        let token = story.step("let olga into the forge", platform.forge.create_user("olga")).await?;
+        story.tell(
+            "platform",
+            format!("stays up at {}; olga's token is {}", platform.url, platform.owner_token.expose()),
+        );
+        story.tell("forge", format!("shows {}; sign in as olga with {token}", rows.pull_request));
+        story.tell("both", "end with Ctrl-C");
         // However long it takes.
         let _ = tokio::signal::ctrl_c().await;
     }
