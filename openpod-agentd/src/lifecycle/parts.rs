@@ -66,7 +66,14 @@ pub enum RunError {
 /// The data directory, held for one daemon alone until it is dropped.
 pub(super) struct Place {
     data_dir: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Closing the file would not be enough: a process that is just being started may still hold a copy of it.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
 }
 
 impl Place {
@@ -82,7 +89,7 @@ impl Place {
         let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         let lock = lock.map_err(|source| io(&path, source))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { data_dir, _lock: lock }),
+            Ok(()) => Ok(Self { data_dir, lock }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(RunError::InUse(data_dir)),
             Err(error) => Err(io(&path, error.into())),
         }

@@ -87,9 +87,12 @@ impl Home {
 fn start(config: Config) -> Running {
     let wiring = Wiring::system(env!("CARGO_BIN_EXE_openpod-agentd").into());
     let (stop, stopped) = oneshot::channel::<()>();
-    let daemon = tokio::spawn(run(config, wiring, async {
-        let _ = stopped.await;
-    }));
+    let daemon = tokio::spawn(async move {
+        let ended = run(config, wiring, async {
+            let _ = stopped.await;
+        });
+        ended.await.inspect_err(|error| tracing::error!(%error, "the daemon has ended"))
+    });
     Running { stop, daemon }
 }
 
@@ -141,11 +144,8 @@ async fn a_ticket_is_delivered_revised_on_the_same_branch_and_settled() {
         assert!(world.pulls[0]["body"].as_str().unwrap().contains("This is round 2"));
         world.change_ticket(json!({"status": "done", "approval_status": "approved"}));
     }
-    let looked = home.platform.world().count("GET /tickets/t1");
-    home.platform.until("the verdict was read", |world| world.count("GET /tickets/t1") > looked).await;
+    home.until_job_is("settled").await;
     running.stop().await;
-    let settled = openpod_agentd::journal::read(&home.path("data/journal.db")).unwrap();
-    assert_eq!(settled.jobs.values().next().unwrap().state.name(), "settled");
 
     let kept = everything_below(&home.path("data"));
     for secret in ["opk_secret_of_the_agent", TOKEN] {
