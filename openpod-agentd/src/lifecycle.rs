@@ -70,6 +70,7 @@ async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Re
     let client = parts::client(&config, &wiring)?;
     let Some(start) = Start::load(&place, &client, &wiring, &stop).await? else { return Ok(()) };
     let Start { git, journal, replay, me } = start;
+    let closed = journal.closed();
     tracing::info!(agent = me.name, id = %me.id, platform = config.server.url, "at work");
 
     let (events, inbox) = mpsc::channel(256);
@@ -117,7 +118,8 @@ async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Re
         result = daemon.run(inbox, stop, grace) => result?,
         crash = crashed(&mut background) => return Err(RunError::Crashed(crash)),
     }
-    // The receiver's address is free again when this returns.
+    // The receiver's address and the journal's file are free again when this returns.
+    closed.cancelled().await;
     let _ = tokio::time::timeout(Duration::from_secs(2), background.join_all()).await;
     tracing::info!("stopped");
     Ok(())

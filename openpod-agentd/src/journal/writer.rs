@@ -5,6 +5,7 @@ use std::sync::mpsc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::replay::replay;
 use super::{Entry, JournalError, Replay, connect};
@@ -13,6 +14,7 @@ use super::{Entry, JournalError, Replay, connect};
 #[derive(Debug, Clone)]
 pub struct Journal {
     commands: mpsc::Sender<Command>,
+    closed: CancellationToken,
 }
 
 struct Command {
@@ -27,11 +29,21 @@ impl Journal {
         let known = replay(&connection, path)?;
         let (commands, queue) = mpsc::channel();
         let writer = Writer { connection, path: path.to_owned() };
+        let closed = CancellationToken::new();
+        let closing = closed.clone();
         std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || writer.run(&queue))
+            .spawn(move || {
+                writer.run(&queue);
+                closing.cancel();
+            })
             .map_err(|_| JournalError::Stopped)?;
-        Ok((Journal { commands }, known))
+        Ok((Journal { commands, closed }, known))
+    }
+
+    /// Cancelled when the last clone is gone and the file is closed.
+    pub fn closed(&self) -> CancellationToken {
+        self.closed.clone()
     }
 
     /// Writes entries in one transaction and returns when they are durable. Answers whether one of the intents that
