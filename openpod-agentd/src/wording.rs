@@ -3,10 +3,16 @@
 use crate::executor::RunEnd;
 use crate::job::{Change, Job, Me};
 
-/// The first line of a commit and the title of a pull request: at most 72 characters.
+/// The title of a pull request, the same in every round: at most 72 characters. A number with `#` before it would be
+/// linked to some other pull request of the repository, so the ticket's does not stand here.
+pub(crate) fn title(job: &Job) -> String {
+    shortened(&job.title.split_whitespace().collect::<Vec<_>>().join(" "), 72)
+}
+
+/// The first line of a commit: at most 72 characters.
 pub(crate) fn subject(job: &Job) -> String {
-    let title: String = job.title.split_whitespace().collect::<Vec<_>>().join(" ");
-    shortened(&format!("#{} {title}", job.number), 72)
+    let round = if job.round > 1 { format!(" (round {})", job.round) } else { String::new() };
+    format!("{}{round}", shortened(&title(job), 72 - round.chars().count()))
 }
 
 /// The rest of a commit's text.
@@ -27,7 +33,7 @@ pub(crate) fn pull_request_body(job: &Job, change: &Change, summary: Option<&str
         _ => String::new(),
     };
     format!(
-        "{}\n{revision}\n---\nTicket #{} · {} in {} · SHA-256 of the patch `{}`\n",
+        "{}\n{revision}\n---\nOpenPod ticket {} · {} in {} · SHA-256 of the patch `{}`\n",
         shortened(said, 20_000),
         job.number,
         counted(change.commits, "commit"),
@@ -38,7 +44,7 @@ pub(crate) fn pull_request_body(job: &Job, change: &Change, summary: Option<&str
 
 /// The label of a deliverable.
 pub(crate) fn deliverable_label(job: &Job) -> String {
-    shortened(&subject(job), 200)
+    shortened(&format!("#{} {}", job.number, title(job)), 200)
 }
 
 /// The comment on a ticket that was handed in.
@@ -123,9 +129,10 @@ mod tests {
 
     #[test]
     fn titles_are_one_line_of_at_most_72_characters() {
-        assert_eq!(subject(&job()), "#5 Trim the slug");
-        let long = Job { title: "ä".repeat(200), ..job() };
-        assert_eq!(subject(&long).chars().count(), 72);
+        assert_eq!((title(&job()), subject(&job())), ("Trim the slug".into(), "Trim the slug".into()));
+        let long = Job { title: "ä".repeat(200), round: 12, ..job() };
+        assert_eq!((title(&long).chars().count(), subject(&long).chars().count()), (72, 72));
+        assert!(subject(&long).ends_with("… (round 12)"));
     }
 
     #[test]
@@ -133,7 +140,7 @@ mod tests {
         let body = pull_request_body(&job(), &change(), Some("Slugs are trimmed.\n"));
         assert_eq!(
             body,
-            "Slugs are trimmed.\n\n---\nTicket #5 · 1 commit in 2 files · SHA-256 of the patch `ab`\n"
+            "Slugs are trimmed.\n\n---\nOpenPod ticket 5 · 1 commit in 2 files · SHA-256 of the patch `ab`\n"
         );
         let published = Some(Published { number: 7, url: "u".into(), head: "h".into() });
         let second = Job { round: 2, published, ..job() };

@@ -107,7 +107,7 @@ impl Forge {
     }
 
     async fn propose(&self, job: &Job, change: &Change, summary: Option<&str>) -> Result<Pull, Refusal> {
-        let title = wording::subject(job);
+        let title = wording::title(job);
         let body = wording::pull_request_body(job, change, summary);
         if let Some(pull) = self.find(&job.branch).await? {
             return self.bring_up_to_date(pull, Text { title: &title, body: &body }).await;
@@ -269,7 +269,7 @@ mod tests {
     async fn a_pull_request_that_is_there_is_brought_up_to_date_and_not_opened_again() {
         let server = MockServer::start().await;
         found(&server, json!([pull("old")]), 9).await;
-        let new = ResponseTemplate::new(200).set_body_json(pull("#7 Greet"));
+        let new = ResponseTemplate::new(200).set_body_json(pull("Greet"));
         Mock::given(method("PATCH")).and(path(format!("{PULLS}/4"))).respond_with(new).mount(&server).await;
         let pull = forge(&server.uri()).propose(&job(), &change(), None).await.unwrap();
         assert_eq!((pull.number, calls(&server).await), (4, vec!["GET".to_owned(), "PATCH".to_owned()]));
@@ -279,7 +279,7 @@ mod tests {
     async fn one_that_somebody_opened_in_the_meantime_is_taken() {
         let server = MockServer::start().await;
         found(&server, json!([]), 1).await;
-        found(&server, json!([pull("#7 Greet")]), 9).await;
+        found(&server, json!([pull("Greet")]), 9).await;
         let refused =
             json!({"message": "Validation Failed", "errors": [{"message": "A pull request already exists"}]});
         Mock::given(method("POST"))

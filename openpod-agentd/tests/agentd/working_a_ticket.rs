@@ -122,7 +122,7 @@ async fn a_ticket_is_delivered_revised_on_the_same_branch_and_settled() {
         assert_eq!(deliverable["type"], "pull_request");
         assert_eq!(deliverable["url"], world.pulls[0]["html_url"]);
         assert_eq!(deliverable["content_hash"].as_str().unwrap().len(), 64);
-        assert_eq!(world.pulls[0]["title"], "#7 Greet the world");
+        assert_eq!(world.pulls[0]["title"], "Greet the world");
         assert!(world.pulls[0]["body"].as_str().unwrap().starts_with("I wrote a greeting.\n"));
         assert_eq!(world.file_on(&branch, "greeting.txt"), "attempt 1\n");
         let head = world.branch_head(&branch).unwrap();
