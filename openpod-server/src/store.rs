@@ -111,6 +111,11 @@ impl Store {
         &self.sources
     }
 
+    /// Whether other processes may be at work on the same database.
+    pub fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Runs a script on a snapshot. It cannot change anything.
     pub async fn read<T, E, S>(&self, script: S) -> Result<T, E>
     where

@@ -16,6 +16,7 @@ pub mod worker;
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use openpod_sdk::api::Timestamp;
 
 pub use sender::{Sender, SystemNames};
@@ -35,14 +36,18 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// Delivers until `shutdown` completes, and then finishes the attempts in flight.
 pub async fn run(worker: Worker, shutdown: impl Future<Output = ()>) {
-    let mut shutdown = std::pin::pin!(shutdown);
+    let shutdown = shutdown.shared();
+    let stopped = || shutdown.clone().now_or_never().is_some();
     let mut flights = Flights::default();
     let mut sweep_at = worker.now();
+    if let Err(error) = worker.reclaim().await {
+        tracing::warn!(%error, "what was in flight when the server died is delivered when its leases have run out");
+    }
     loop {
         if worker.now() >= sweep_at {
             sweep_at = sweep(&worker).await;
         }
-        let pause = match worker.start_due(&mut flights).await {
+        let pause = match worker.start_due(&mut flights, stopped).await {
             Ok(pause) => pause.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP),
             Err(error) => {
                 tracing::warn!(%error, "the outbox cannot be read");
@@ -51,7 +56,7 @@ pub async fn run(worker: Worker, shutdown: impl Future<Output = ()>) {
         };
         tokio::select! {
             biased;
-            () = &mut shutdown => break,
+            () = shutdown.clone() => break,
             true = flights.landed() => {}
             () = worker.store().new_deliveries() => {}
             () = tokio::time::sleep(pause) => {}

@@ -8,9 +8,11 @@ mod server {
     mod deliveries;
     mod github;
     mod heartbeat;
+    mod kill;
     mod knowledge;
     mod messages;
     mod owners;
+    mod process;
     mod program;
     mod projects;
     mod tickets;

@@ -9,7 +9,7 @@ use tokio::task::{Id, JoinSet};
 
 use super::sender::Sender;
 use crate::domain::delivery::{Outcome, decide};
-use crate::store::deliveries::{Attempt, Lane, Leased, finish, forget, lease, next_due};
+use crate::store::deliveries::{Attempt, Lane, Leased, finish, forget, lease, next_due, reclaim};
 use crate::store::{Store, StoreError};
 
 /// How much longer than an attempt's deadline a lease lasts: time enough to note how it ended.
@@ -77,11 +77,19 @@ impl Worker {
     pub async fn deliver_due(&self) -> Result<(), StoreError> {
         let mut flights = Flights::default();
         loop {
-            self.start_due(&mut flights).await?;
+            self.start_due(&mut flights, || false).await?;
             if !flights.landed().await {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes up at once what a process that died was at, if there can be no other one at it.
+    pub(super) async fn reclaim(&self) -> Result<(), StoreError> {
+        if self.0.store.is_shared() {
+            return Ok(());
+        }
+        self.0.store.write(|tx| Box::pin(reclaim(tx))).await
     }
 
     /// Forgets deliveries that ended long ago. Whether there are more.
@@ -96,9 +104,13 @@ impl Worker {
         &self.0.store
     }
 
-    /// Begins as many attempts as are due and have a place. Answers with the pause until more is due; `None` when
-    /// nothing is, or nothing more has a place.
-    pub(super) async fn start_due(&self, flights: &mut Flights) -> Result<Option<Duration>, StoreError> {
+    /// Begins as many attempts as are due and have a place, until it is `stopped`. Answers with the pause until more is
+    /// due; `None` when nothing is, or nothing more has a place.
+    pub(super) async fn start_due(
+        &self,
+        flights: &mut Flights,
+        stopped: impl Fn() -> bool,
+    ) -> Result<Option<Duration>, StoreError> {
         let mut next: Option<Timestamp> = None;
         for (lane, places) in PLACES {
             loop {
@@ -107,6 +119,9 @@ impl Worker {
                     break;
                 }
                 let due = self.0.store.read(move |tx| Box::pin(next_due(tx, lane))).await?;
+                if stopped() {
+                    return Ok(None);
+                }
                 if due.is_none_or(|due| due > self.now()) {
                     next = next.into_iter().chain(due).min();
                     break;
