@@ -5,3 +5,5 @@
 mod examples_of_the_reference;
 #[path = "sdk/misbehaving_service.rs"]
 mod misbehaving_service;
+#[path = "sdk/webhook_vectors.rs"]
+mod webhook_vectors;
