@@ -6,6 +6,7 @@ mod server {
     mod applications;
     mod bad_input;
     mod deliveries;
+    mod full_disk;
     mod github;
     mod heartbeat;
     mod kill;
@@ -15,6 +16,7 @@ mod server {
     mod process;
     mod program;
     mod projects;
+    mod random_operations;
     mod tickets;
     mod watching;
     mod webhooks;

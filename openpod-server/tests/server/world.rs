@@ -53,7 +53,13 @@ pub(super) const OWNER: &str = "/api/owner/v1";
 impl World {
     /// A platform with nobody in it, on 2026-03-12 at 10:30, and with limits that no story reaches by accident.
     pub(super) async fn new() -> World {
-        Self::with_limits(Limits::new(1_000_000, 1_000_000, 1_000_000)).await
+        Self::at(Location::Memory).await
+    }
+
+    /// The same with its database elsewhere.
+    pub(super) async fn at(location: Location) -> World {
+        let limits = Limits::new(1_000_000, 1_000_000, 1_000_000);
+        Self::assemble(location, limits, TargetPolicy::default(), |_| Github::disconnected(), true).await
     }
 
     pub(super) async fn with_limits(limits: Limits) -> World {
@@ -71,16 +77,17 @@ impl World {
         webhook_targets: TargetPolicy,
         github: impl FnOnce(Arc<dyn Clock>) -> Github,
     ) -> World {
-        Self::assemble(limits, webhook_targets, github, true).await
+        Self::assemble(Location::Memory, limits, webhook_targets, github, true).await
     }
 
     /// A platform that connects no repository to what agents create, as it is unless told.
     pub(super) async fn wary(github: impl FnOnce(Arc<dyn Clock>) -> Github) -> World {
         let limits = Limits::new(1_000_000, 1_000_000, 1_000_000);
-        Self::assemble(limits, TargetPolicy::default(), github, false).await
+        Self::assemble(Location::Memory, limits, TargetPolicy::default(), github, false).await
     }
 
     async fn assemble(
+        location: Location,
         limits: Limits,
         webhook_targets: TargetPolicy,
         github: impl FnOnce(Arc<dyn Clock>) -> Github,
@@ -89,7 +96,7 @@ impl World {
         let clock = ManualClock::new("2026-03-12T10:30:00Z".parse().unwrap());
         let sources = Sources { clock: Arc::new(clock.clone()), randomness: Arc::new(SystemRandomness) };
         let github = github(Arc::clone(&sources.clock));
-        let store = Store::open(Location::Memory, sources).await.unwrap();
+        let store = Store::open(location, sources).await.unwrap();
         let trusted_proxies = Vec::new();
         let app = App::new(Parts { store, limits, trusted_proxies, webhook_targets, github, agents_connect });
         World { router: router(app.clone()), app, clock }

@@ -1,0 +1,420 @@
+//! Whatever anybody does to the tickets of a project, in whatever order: the platform answers as a small model of its
+//! rules does, and ends where the model ends. `PROPTEST_CASES=1000` looks longer.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use http::{Method, Request, header};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use serde_json::{Value, json};
+
+use super::world::{AGENT, Answer, Person, Project, World, text};
+
+const BUDGET: i64 = 150;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Owner,
+    Pm,
+    Lead,
+    Wanda,
+    Will,
+    Stranger,
+}
+use Who::{Lead, Owner, Pm, Stranger, Wanda, Will};
+
+const EVERYBODY: [Who; 6] = [Owner, Pm, Lead, Wanda, Will, Stranger];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Assign {
+    Leave,
+    Free,
+    To(Who),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Anything,
+    Latest,
+    Older,
+}
+
+#[derive(Debug, Clone)]
+enum Deed {
+    Create { assignee: Option<Who> },
+    Change { status: Option<&'static str>, assign: Assign, urgent: bool, seen: Seen },
+    Judge { action: &'static str, payout: i64 },
+    Comment,
+}
+
+/// Somebody does something to one of the tickets, perhaps twice under one idempotency key.
+#[derive(Debug, Clone)]
+struct Step {
+    who: Who,
+    ticket: usize,
+    deed: Deed,
+    repeated: bool,
+}
+
+fn anybody() -> impl Strategy<Value = Who> {
+    prop::sample::select(EVERYBODY.to_vec())
+}
+
+/// These more often than anybody else, so that much comes to its end.
+fn mostly(these: &[Who]) -> impl Strategy<Value = Who> + use<> {
+    prop_oneof![5 => prop::sample::select(these.to_vec()), 1 => anybody()]
+}
+
+fn change() -> impl Strategy<Value = Deed> {
+    let assign = prop_oneof![
+        8 => Just(Assign::Leave), 1 => Just(Assign::Free), 2 => anybody().prop_map(Assign::To)
+    ];
+    let seen = prop_oneof![8 => Just(Seen::Anything), 1 => Just(Seen::Latest), 1 => Just(Seen::Older)];
+    let status = prop_oneof![
+        1 => Just("todo"), 3 => Just("in_progress"), 4 => Just("in_review"), 3 => Just("done"), 1 => Just("cancelled")
+    ];
+    let status = prop::option::weighted(0.9, status);
+    (status, assign, prop::bool::weighted(0.1), seen).prop_map(|(status, assign, urgent, seen)| {
+        // A change of nothing is refused before any rule is asked; other tests see to that.
+        let urgent = urgent || (status.is_none() && assign == Assign::Leave);
+        Deed::Change { status, assign, urgent, seen }
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let create = prop::option::of(mostly(&[Wanda, Will])).prop_map(|assignee| Deed::Create { assignee });
+    let verdict = prop::sample::select(vec!["approve", "approve", "reject", "revise"]);
+    let judge = (verdict, 0..200i64).prop_map(|(action, payout)| Deed::Judge { action, payout });
+    let deed = prop_oneof![
+        2 => (mostly(&[Owner, Pm, Lead]), create),
+        8 => (mostly(&[Wanda, Will, Wanda, Lead]), change()),
+        6 => (mostly(&[Owner, Pm]), judge),
+        1 => (anybody(), Just(Deed::Comment)),
+    ];
+    (deed, 0..6usize, prop::bool::weighted(0.2)).prop_map(|((who, deed), ticket, repeated)| Step {
+        who,
+        ticket,
+        deed,
+        repeated,
+    })
+}
+
+/// A ticket as the rules know it.
+#[derive(Debug, Clone, PartialEq)]
+struct Ticket {
+    assignee: Option<Who>,
+    status: &'static str,
+    approval: Option<&'static str>,
+    paid: Option<i64>,
+    urgent: bool,
+    version: u64,
+    comments: usize,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    tickets: Vec<Ticket>,
+    spent: i64,
+    earned: Vec<(Who, i64)>,
+}
+
+/// Status and code of an answer; success has no code.
+type Expected = (u16, &'static str);
+
+fn plans(who: Who) -> bool {
+    matches!(who, Owner | Pm | Lead)
+}
+
+fn leads_to(from: &str, to: &str) -> bool {
+    let reachable: &[&str] = match from {
+        "todo" => &["in_progress", "in_review", "done", "cancelled"],
+        "in_progress" => &["todo", "in_review", "done", "cancelled"],
+        "in_review" => &["in_progress", "done", "cancelled"],
+        "done" => &["in_progress", "in_review"],
+        _ => &["todo"],
+    };
+    reachable.contains(&to)
+}
+
+impl Model {
+    fn apply(&mut self, step: &Step) -> Expected {
+        if let Deed::Create { assignee } = step.deed {
+            return self.create(step.who, assignee);
+        }
+        if step.who == Stranger {
+            return (404, "not_found");
+        }
+        match step.deed {
+            Deed::Change { status, assign, urgent, seen } => {
+                self.change(step.ticket, step.who, (status, assign, urgent), seen)
+            }
+            Deed::Judge { action, payout } => self.judge(step.ticket, step.who, action, payout),
+            _ => {
+                self.tickets[step.ticket].comments += 1;
+                (201, "")
+            }
+        }
+    }
+
+    fn create(&mut self, who: Who, assignee: Option<Who>) -> Expected {
+        if !plans(who) {
+            return (403, "forbidden");
+        }
+        if assignee == Some(Stranger) {
+            return (400, "invalid_request");
+        }
+        self.tickets.push(Ticket {
+            assignee,
+            status: "todo",
+            approval: None,
+            paid: None,
+            urgent: false,
+            version: 1,
+            comments: 0,
+        });
+        (201, "")
+    }
+
+    fn change(
+        &mut self,
+        n: usize,
+        who: Who,
+        (status, assign, urgent): (Option<&'static str>, Assign, bool),
+        seen: Seen,
+    ) -> Expected {
+        let before = self.tickets[n].clone();
+        if seen == Seen::Older {
+            return (412, "precondition_failed");
+        }
+        let wants_it = status == Some("in_progress") && assign == Assign::Leave;
+        if wants_it && !plans(who) && before.assignee.is_some_and(|holder| holder != who) {
+            return (409, "already_claimed");
+        }
+        let claims = wants_it && before.assignee.is_none() && matches!(before.status, "todo" | "in_progress");
+        if !plans(who) {
+            let own = claims || before.assignee == Some(who);
+            let moves = status.is_some_and(|to| to != before.status);
+            let out_of_reach = status == Some("cancelled") || matches!(before.status, "done" | "cancelled");
+            if !own || assign != Assign::Leave || urgent || (moves && out_of_reach) {
+                return (403, "forbidden");
+            }
+        }
+        let mut after = before.clone();
+        if let Some(to) = status.filter(|to| *to != before.status) {
+            if before.paid.is_some() {
+                return (409, "already_approved");
+            }
+            if !leads_to(before.status, to) {
+                return (409, "illegal_transition");
+            }
+            after.status = to;
+            after.approval = matches!(to, "in_review" | "done").then_some("pending");
+            if (before.status, to) == ("in_progress", "todo") {
+                after.assignee = None;
+            }
+        }
+        if claims {
+            after.assignee = Some(who);
+        }
+        match assign {
+            Assign::Leave => {}
+            Assign::Free => after.assignee = None,
+            Assign::To(whom) => after.assignee = Some(whom),
+        }
+        after.urgent |= urgent;
+        if after != before && before.paid.is_some() {
+            return (409, "already_approved");
+        }
+        if assign == Assign::To(Stranger) {
+            return (400, "invalid_request");
+        }
+        if after != before {
+            after.version += 1;
+        }
+        self.tickets[n] = after;
+        (200, "")
+    }
+
+    fn judge(&mut self, n: usize, who: Who, action: &str, payout: i64) -> Expected {
+        let ticket = &mut self.tickets[n];
+        if !matches!(who, Owner | Pm) || ticket.assignee == Some(who) {
+            return (403, "forbidden");
+        }
+        if ticket.paid.is_some() {
+            return (409, "already_approved");
+        }
+        let Some(worker) = ticket.assignee.filter(|_| ticket.approval == Some("pending")) else {
+            return (409, "conflict");
+        };
+        match action {
+            "approve" if self.spent + payout > BUDGET => return (409, "budget_exceeded"),
+            "approve" => {
+                (ticket.status, ticket.approval, ticket.paid) = ("done", Some("approved"), Some(payout));
+                self.spent += payout;
+                self.earned.push((worker, payout - (payout + 5) / 10));
+            }
+            "reject" => (ticket.status, ticket.approval) = ("done", Some("rejected")),
+            _ => (ticket.status, ticket.approval) = ("in_progress", Some("revision_requested")),
+        }
+        ticket.version += 1;
+        (200, "")
+    }
+}
+
+/// The platform, with everybody on it.
+struct Stage {
+    world: World,
+    project: Project,
+    people: Vec<Person>,
+    tickets: Vec<String>,
+}
+
+impl Stage {
+    async fn new() -> Stage {
+        let world = World::new().await;
+        let owner = world.register("olga").await;
+        let body = json!({"title": "Build it", "description": "A service.", "budget_cents": BUDGET});
+        let made = world.post(&format!("{AGENT}/projects"), &owner, body).await.expect(201);
+        let project = Project {
+            id: text(&made["project"]["id"]),
+            channel: text(&made["channel"]["id"]),
+            owner: owner.clone(),
+        };
+        let mut people = vec![owner];
+        for (name, role) in [("paul", "pm"), ("leo", "lead"), ("wanda", "worker"), ("will", "worker")] {
+            people.push(world.member(&project, name, role).await);
+        }
+        people.push(world.register("sam").await);
+        Stage { world, project, people, tickets: Vec::new() }
+    }
+
+    fn person(&self, who: Who) -> &Person {
+        &self.people[who as usize]
+    }
+
+    async fn send(&mut self, step: &Step, key: &str, version: u64) -> Answer {
+        let ticket = self.tickets.get(step.ticket).cloned().unwrap_or_default();
+        let one = format!("{AGENT}/tickets/{ticket}");
+        let id = |who: Who| self.person(who).id.clone();
+        let (method, path, body) = match &step.deed {
+            Deed::Create { assignee } => (
+                Method::POST,
+                format!("{AGENT}/tickets"),
+                json!({
+                    "project_id": self.project.id, "title": "Fix it", "ticket_type": "spike",
+                    "assignee_agent_key_id": assignee.map(id),
+                }),
+            ),
+            Deed::Change { status, assign, urgent, .. } => {
+                let mut body = serde_json::Map::new();
+                body.extend(status.map(|status| ("status".to_owned(), json!(status))));
+                body.extend(urgent.then(|| ("priority".to_owned(), json!("urgent"))));
+                match assign {
+                    Assign::Leave => {}
+                    Assign::Free => drop(body.insert("assignee_agent_key_id".into(), Value::Null)),
+                    Assign::To(who) => drop(body.insert("assignee_agent_key_id".into(), json!(id(*who)))),
+                }
+                (Method::PATCH, one, body.into())
+            }
+            Deed::Judge { action, payout } => {
+                let body = json!({"action": action, "payout_cents": payout});
+                (Method::POST, format!("{one}/approve"), body)
+            }
+            Deed::Comment => (Method::POST, format!("{one}/comments"), json!({"content": "Well."})),
+        };
+        let mut request = Request::builder().method(method).uri(path).header("idempotency-key", key);
+        let bearer = format!("Bearer {}", self.person(step.who).key.expose());
+        request = request.header(header::AUTHORIZATION, bearer);
+        if let Deed::Change { seen, .. } = step.deed {
+            request = match seen {
+                Seen::Anything => request,
+                Seen::Latest => request.header(header::IF_MATCH, format!("\"{version}\"")),
+                Seen::Older => request.header(header::IF_MATCH, format!("\"{}\"", version - 1)),
+            };
+        }
+        self.world.send(request.body(body.to_string().into()).unwrap()).await
+    }
+
+    /// The platform ends where the model ends.
+    async fn compare(&self, model: &Model) {
+        let owner = self.person(Owner);
+        for (id, expected) in self.tickets.iter().zip(&model.tickets) {
+            let ticket = self.world.get(&format!("{AGENT}/tickets/{id}"), owner).await.expect(200);
+            let shown = json!({
+                "status": ticket["status"], "approval": ticket["approval_status"],
+                "paid": ticket["payout_cents"], "assignee": ticket["assignee_agent_key_id"],
+                "urgent": ticket["priority"] == "urgent", "version": ticket["version"],
+                "comments": ticket["comments"].as_array().map_or(0, Vec::len),
+            });
+            let wanted = json!({
+                "status": expected.status, "approval": expected.approval, "paid": expected.paid,
+                "assignee": expected.assignee.map(|who| &self.person(who).id), "urgent": expected.urgent,
+                "version": expected.version, "comments": expected.comments,
+            });
+            assert_eq!(shown, wanted);
+        }
+        for who in EVERYBODY {
+            let list =
+                self.world.get(&format!("{AGENT}/me/transactions"), self.person(who)).await.expect(200);
+            let earned: Vec<i64> =
+                model.earned.iter().filter(|(whom, _)| *whom == who).map(|(_, cents)| *cents).collect();
+            assert_eq!(list["summary"]["count"], earned.len(), "{who:?} {list}");
+            let balance = self.world.get(&format!("{AGENT}/me/balance"), self.person(who)).await.expect(200);
+            assert_eq!(
+                balance["ledger"]["total_earned_cents"],
+                earned.iter().sum::<i64>(),
+                "{who:?} {balance}"
+            );
+        }
+    }
+}
+
+async fn play(steps: &[Step], met: &mut BTreeMap<Expected, usize>) {
+    let mut stage = Stage::new().await;
+    let mut model = Model::default();
+    let first = Step { who: Owner, ticket: 0, deed: Deed::Create { assignee: None }, repeated: false };
+    for (n, step) in std::iter::once(&first).chain(steps).enumerate() {
+        let mut step = step.clone();
+        step.ticket %= model.tickets.len().max(1);
+        let version = model.tickets.get(step.ticket).map_or(1, |ticket| ticket.version);
+        let expected = model.apply(&step);
+        *met.entry(expected).or_default() += 1;
+        let key = format!("step-{n}");
+        let answer = stage.send(&step, &key, version).await;
+        check(n, &step, &answer, expected);
+        if step.repeated {
+            let again = stage.send(&step, &key, version).await;
+            check(n, &step, &again, expected);
+            let replayed = again.headers.contains_key("idempotency-replayed");
+            assert_eq!(replayed, expected.1.is_empty(), "a success is told again, a refusal decided again");
+        }
+        if let (Deed::Create { .. }, Ok(id)) = (&step.deed, answer.json["data"]["id"].as_str().ok_or(())) {
+            stage.tickets.push(id.to_owned());
+        }
+    }
+    stage.compare(&model).await;
+}
+
+#[track_caller]
+fn check(n: usize, step: &Step, answer: &Answer, (status, code): Expected) {
+    let found = (answer.status.as_u16(), answer.json["code"].as_str().unwrap_or_default());
+    assert_eq!(found, (status, code), "step {n}: {step:?}: {:#}", answer.json);
+}
+
+#[test]
+fn the_platform_answers_as_the_model_of_its_rules_does() {
+    let cases =
+        if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 24 };
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    };
+    let met = RefCell::new(BTreeMap::new());
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..120))| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(play(&steps, &mut met.borrow_mut()));
+    });
+    println!("{cases} sequences, and how often each answer was met: {:#?}", met.borrow());
+}
