@@ -38,6 +38,12 @@ enum Command {
         /// get, store or erase.
         operation: String,
     },
+    /// What watches over one run of a worker; not for people.
+    #[command(hide = true)]
+    Shim {
+        /// The directory of the shim.
+        directory: PathBuf,
+    },
 }
 
 /// Where the configuration is.
@@ -90,6 +96,7 @@ impl Cli {
             Command::GitCredential { socket, operation } => {
                 return openpod_agentd::credentials::helper_main(&socket, &operation);
             }
+            Command::Shim { directory } => return openpod_agentd::shim::shim_main(&directory),
         };
         outcome.unwrap_or_else(|error| {
             complain(&*error);

@@ -43,6 +43,8 @@ pub struct Effects {
     runs_dir: PathBuf,
     /// What must not stand in a log.
     secrets: Vec<Secret>,
+    /// The program that serves as shim.
+    helper: PathBuf,
     tokens: Tokens,
     runs: Runs,
 }
@@ -67,17 +69,20 @@ pub struct Parts {
     pub runs_dir: PathBuf,
     /// What must not stand in a log.
     pub secrets: Vec<Secret>,
-    /// Stops all workers.
+    /// The program that serves as shim.
+    pub helper: PathBuf,
+    /// Cancelled when the daemon stops.
     pub stop: CancellationToken,
 }
 
 impl Effects {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, stop } = parts;
+        let Parts { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, helper, stop } =
+            parts;
         let tokens = Tokens::new(client.clone(), git.clone(), Arc::clone(&clock));
-        let runs = Runs::new(stop);
-        Self { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, tokens, runs }
+        let runs = Runs::new(stop, executor.leaves_runs);
+        Self { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, helper, tokens, runs }
     }
 
     /// Carries out one effect and tells the job how it ended.

@@ -8,14 +8,17 @@
 //! | standard input, `OPENPOD_TICKET_FILE` | the assignment as JSON |
 //! | `OPENPOD_SUMMARY_FILE` | where it may say what it did, for people |
 //! | `OPENPOD_RUN_DIR`, `OPENPOD_ATTEMPT` | a directory of this run; 1, 2, … |
+//! | `OPENPOD_RUN_ID` | a mark by which everything that it starts is found again |
 //! | `HOME`, `TMPDIR` | private, empty, of this run |
 //! | `PATH`, `LANG`, `LC_ALL`, `LC_CTYPE`, `TZ`, `USER`, `LOGNAME` | the daemon's |
 //!
-//! It finds no token and no key. When it ends, or must, everything in its process group ends with it.
+//! It finds no token and no key. It is confined by [`Sandbox`]. When it ends, or must, everything in its process group
+//! ends with it; in a process of its own ([`RunSpec::alone`]) everything that descends from it does.
 
 mod environment;
 mod files;
 mod log;
+mod sandbox;
 mod supervise;
 
 use std::collections::BTreeMap;
@@ -26,23 +29,32 @@ use std::time::Duration;
 use openpod_sdk::Secret;
 use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::Clock;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::environment::INHERITED;
 use self::files::RunFiles;
 use self::log::Log;
+pub(crate) use self::sandbox::SYSTEM;
+pub use self::sandbox::Sandbox;
 use self::supervise::Worker;
 use crate::redaction::Redactor;
 
 /// One run of a worker.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunSpec {
+    /// Marks every process of the run, in its environment.
+    pub id: String,
     /// Program and arguments.
     pub command: Vec<String>,
     /// Where the worker works; its current directory.
     pub workspace: PathBuf,
-    /// Made by the run: `ticket.json`, `summary.md`, `output.log`, `home/`, `tmp/`.
+    /// Made by the run: `ticket.json`, `summary.md`, `home/`, `tmp/`.
     pub run_dir: PathBuf,
-    /// The assignment, given as a file and on standard input.
+    /// Where its output is kept.
+    pub log: PathBuf,
+    /// The assignment, given as a file and on standard input. Kept out of the serialized form, like the secrets.
+    #[serde(skip)]
     pub ticket_json: Vec<u8>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
@@ -50,12 +62,17 @@ pub struct RunSpec {
     pub environment: BTreeMap<String, String>,
     /// What the run may cost.
     pub limits: RunLimits,
+    /// What it may touch; everything that its user may when absent.
+    pub sandbox: Option<Sandbox>,
+    /// Whether this process does nothing but this run, and adopts orphans: then whoever descends from it is the worker's.
+    pub alone: bool,
     /// What must not stand in the log.
+    #[serde(skip)]
     pub secrets: Vec<Secret>,
 }
 
 /// What a run may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLimits {
     /// From start to end.
     pub wall: Duration,
@@ -68,7 +85,8 @@ pub struct RunLimits {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RunEnd {
     /// By itself, with this status.
     Exited(i32),
@@ -85,7 +103,7 @@ pub enum RunEnd {
 }
 
 /// What came of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunOutcome {
     /// How it ended.
     pub end: RunEnd,
@@ -111,6 +129,9 @@ pub enum ExecutorError {
     /// The program cannot be started.
     #[error("the executor's command {program:?} cannot be started: {source}")]
     Spawn { program: String, source: std::io::Error },
+    /// The kernel does not confine it.
+    #[error("the worker cannot be confined: {0}")]
+    Sandbox(std::io::Error),
     /// A file or directory of the run.
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
@@ -119,17 +140,33 @@ pub enum ExecutorError {
     Lost(#[from] std::io::Error),
 }
 
+/// How a run is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    /// Cancelled: ask it to end, wait as long as [`RunLimits::grace`] says, and kill what is left.
+    pub stop: CancellationToken,
+    /// Cancelled too: do not wait.
+    pub at_once: CancellationToken,
+}
+
+impl From<CancellationToken> for Orders {
+    fn from(stop: CancellationToken) -> Self {
+        Self { stop, at_once: CancellationToken::new() }
+    }
+}
+
 /// Runs the worker to its end. Dropping the future kills its process group.
 pub async fn run(
     spec: RunSpec,
     clock: Arc<dyn Clock>,
-    cancel: CancellationToken,
+    orders: impl Into<Orders>,
 ) -> Result<RunOutcome, ExecutorError> {
+    let orders = orders.into();
     let files = RunFiles::create(&spec.run_dir, &spec.ticket_json)?;
-    let mut log = Log::create(&files.log(), spec.limits.output_bytes, Redactor::new(spec.secrets.clone()))?;
+    let mut log = Log::create(&spec.log, spec.limits.output_bytes, Redactor::new(spec.secrets.clone()))?;
     let started_at = clock.now();
     let worker = Worker::start(&spec, &files)?;
-    let end = worker.run_to_end(&mut log, &spec.limits, &cancel).await?;
+    let end = worker.run_to_end(&mut log, &spec.limits, &orders).await?;
     Ok(RunOutcome {
         end,
         summary: files.summary(&Redactor::new(spec.secrets)),

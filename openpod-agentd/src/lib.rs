@@ -36,5 +36,6 @@ pub mod workspace;
 pub mod executor;
 mod process;
 mod redaction;
+pub mod shim;
 
 pub use lifecycle::{RunError, Wiring, helper_entry, register, run};

@@ -1,10 +1,10 @@
 //! From a configuration to a running daemon, and to its graceful end.
 
+mod confinement;
 mod parts;
 mod registration;
 mod webhook;
 
-use std::ffi::OsStr;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use confinement::ConfinementError;
 pub use parts::RunError;
 pub use registration::{RegisterError, Registered, register};
 
@@ -34,7 +35,7 @@ pub struct Wiring {
     pub randomness: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Where webhooks arrive; `webhook.listen` is bound when there is none here.
     pub webhook_listener: Option<TcpListener>,
-    /// A program that understands `git-credential <socket> <operation>`: git asks it for the token.
+    /// A program that begins with [`helper_entry`]: git asks it for the token, and it watches over workers.
     pub helper: PathBuf,
 }
 
@@ -50,8 +51,9 @@ impl Wiring {
     }
 }
 
-/// Runs a daemon until `shutdown`: then it takes no new work, stops its workers, writes down what became of everything
-/// that was begun, and returns. The next start goes on from there. Dropping the future stops everything at once.
+/// Runs a daemon until `shutdown`: then it takes no new work, leaves its workers to their shims (or stops them, as
+/// `executor.on_stop` says), writes down what became of everything else that was begun, and returns. The next start goes on
+/// from there. Dropping the future stops at once.
 pub async fn run(config: Config, wiring: Wiring, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     let stop = CancellationToken::new();
     // Whatever ends this function, by whatever way, ends what it has started.
@@ -67,6 +69,7 @@ pub async fn run(config: Config, wiring: Wiring, shutdown: impl Future<Output = 
 
 async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Result<(), RunError> {
     let place = Place::open(&config).await?;
+    confinement::check(&config)?;
     let client = parts::client(&config, &wiring)?;
     let Some(start) = Start::load(&place, &client, &wiring, &stop).await? else { return Ok(()) };
     let Start { git, journal, replay, me } = start;
@@ -88,7 +91,7 @@ async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Re
     };
     background.spawn(heartbeat.run(stop.clone()));
 
-    let workspaces = parts::workspaces(&config, git, wiring.helper)?;
+    let workspaces = parts::workspaces(&config, git, wiring.helper.clone())?;
     let grace = config.executor.limits.grace + Duration::from_secs(20);
     let effects = Effects::new(effects::Parts {
         client: client.clone(),
@@ -100,6 +103,7 @@ async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Re
         clock: Arc::clone(&wiring.clock),
         runs_dir: place.data_dir().join("runs"),
         secrets: secrets.into_iter().chain(parts::key(&config.server)?).collect(),
+        helper: wiring.helper,
         stop: stop.clone(),
     });
     let daemon = Daemon::new(daemon::Parts {
@@ -135,15 +139,18 @@ async fn crashed(background: &mut JoinSet<()>) -> String {
     std::future::pending().await
 }
 
-/// Serves `git-credential <socket> <operation>` when that is what the program was called with. A program that is given
-/// as [`Wiring::helper`] calls this first, and exits with what it answers.
+/// Serves `git-credential <socket> <operation>` and `shim <directory>` when the program was called with one of them. A
+/// program that is given as [`Wiring::helper`] calls this first, and exits with what it answers.
 pub fn helper_entry() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next()? != OsStr::new("git-credential") {
-        return None;
+    let what = arguments.next()?;
+    let (first, second) = (arguments.next(), arguments.next());
+    match (what.to_str()?, first, second) {
+        ("git-credential", Some(socket), Some(operation)) => {
+            Some(crate::credentials::helper_main(Path::new(&socket), &operation.to_string_lossy()))
+        }
+        ("shim", Some(directory), None) => Some(crate::shim::shim_main(Path::new(&directory))),
+        ("git-credential" | "shim", ..) => Some(ExitCode::FAILURE),
+        _ => None,
     }
-    let (Some(socket), Some(operation)) = (arguments.next(), arguments.next()) else {
-        return Some(ExitCode::FAILURE);
-    };
-    Some(crate::credentials::helper_main(Path::new(&socket), &operation.to_string_lossy()))
 }

@@ -1,5 +1,7 @@
 //! A child in a process group of its own, which dies with its guard; and programs on a path.
 
+pub(crate) mod kin;
+
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;

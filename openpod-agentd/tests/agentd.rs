@@ -14,6 +14,8 @@ mod executor_run;
 mod hostile_worker;
 #[path = "agentd/repositories.rs"]
 mod repositories;
+#[path = "agentd/stopping.rs"]
+mod stopping;
 #[path = "agentd/taking_up_what_was_open.rs"]
 mod taking_up_what_was_open;
 #[path = "agentd/token_stays_hidden.rs"]

@@ -1,12 +1,14 @@
 //! The worker: which command, and what it may cost.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
-use crate::executor::RunLimits;
+use crate::executor::{RunLimits, Sandbox};
+use crate::shim::Resources;
 
 /// `[executor]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,40 @@ pub struct RawExecutor {
     /// Names of variables of the daemon's own environment that the worker gets too. It gets no others, but for those
     /// that every program needs and those that tell it its task.
     pub environment: Vec<String>,
+    /// `landlock` unless told: the worker touches its workspace and what is named here. `off`: what its user may.
+    pub sandbox: RawSandbox,
+    /// Files and directories that the worker may read and execute, beside the system's own.
+    pub readable: Vec<PathBuf>,
+    /// Files and directories that it may write, too.
+    pub writable: Vec<PathBuf>,
+    /// Open files of each process: 4096 unless told.
+    pub open_files: u64,
+    /// Processes of the daemon's user; no limit unless told.
+    pub processes: Option<u64>,
+    /// What becomes of runs when the daemon stops: `leave` unless told; or `kill`.
+    pub on_stop: RawOnStop,
+}
+
+/// `executor.sandbox`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RawSandbox {
+    /// Confined.
+    #[default]
+    Landlock,
+    /// Not confined.
+    Off,
+}
+
+/// `executor.on_stop`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RawOnStop {
+    /// They go on; the next start takes them up.
+    #[default]
+    Leave,
+    /// They are stopped; the next start runs them again.
+    Kill,
 }
 
 impl Default for RawExecutor {
@@ -36,6 +72,12 @@ impl Default for RawExecutor {
             grace_seconds: 10,
             output_bytes: 64 << 20,
             environment: Vec::new(),
+            sandbox: RawSandbox::Landlock,
+            readable: Vec::new(),
+            writable: Vec::new(),
+            open_files: 4096,
+            processes: None,
+            on_stop: RawOnStop::Leave,
         }
     }
 }
@@ -49,6 +91,12 @@ pub struct Executor {
     pub limits: RunLimits,
     /// Further variables of its environment.
     pub environment: BTreeMap<String, String>,
+    /// What it may touch; everything that its user may when absent.
+    pub sandbox: Option<Sandbox>,
+    /// What the kernel counts.
+    pub resources: Resources,
+    /// Whether runs go on when the daemon stops.
+    pub leaves_runs: bool,
 }
 
 impl RawExecutor {
@@ -72,6 +120,19 @@ impl RawExecutor {
             .iter()
             .filter_map(|name| std::env::var(name).ok().map(|value| (name.clone(), value)))
             .collect();
+        check.require(self.open_files >= 64, "executor.open_files", "must be at least 64");
+        check.require(
+            self.processes.is_none_or(|most| most >= 16),
+            "executor.processes",
+            "must be at least 16",
+        );
+        for (key, paths) in [("executor.readable", &self.readable), ("executor.writable", &self.writable)] {
+            let relative = paths.iter().find(|path| !path.is_absolute());
+            if let Some(path) = relative {
+                check.wrong(key, format!("must be full paths, which {} is not", path.display()));
+            }
+        }
+        let sandbox = Sandbox { readable: self.readable, writable: self.writable };
         Executor {
             command: self.command,
             limits: RunLimits {
@@ -81,6 +142,9 @@ impl RawExecutor {
                 output_bytes: self.output_bytes,
             },
             environment,
+            sandbox: (self.sandbox == RawSandbox::Landlock).then_some(sandbox),
+            resources: Resources { open_files: Some(self.open_files), processes: self.processes },
+            leaves_runs: self.on_stop == RawOnStop::Leave,
         }
     }
 }

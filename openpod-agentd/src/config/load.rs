@@ -39,10 +39,12 @@ impl Loaded {
 }
 
 const PREFIX: &str = "OPENPOD_AGENTD_";
-const LISTS: [&str; 7] = [
+const LISTS: [&str; 9] = [
     "agent.capabilities",
     "executor.command",
     "executor.environment",
+    "executor.readable",
+    "executor.writable",
     "policy.apply.capabilities",
     "policy.apply.role_levels",
     "policy.tickets.priorities",

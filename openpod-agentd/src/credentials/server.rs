@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openpod_sdk::Secret;
+use rustix::process::{Pid, geteuid, getsid};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
@@ -141,9 +143,8 @@ async fn accept(listener: UnixListener, state: Arc<State>) {
 }
 
 async fn answer(mut stream: UnixStream, state: Arc<State>) {
-    let own = rustix::process::geteuid().as_raw();
-    if !stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
-        tracing::warn!("another user asked for a token and got none");
+    if !stream.peer_cred().is_ok_and(|peer| is_our_git(&peer)) {
+        tracing::warn!("somebody who is not our git asked for a token and got none");
         return;
     }
     let mut text = String::new();
@@ -156,6 +157,12 @@ async fn answer(mut stream: UnixStream, state: Arc<State>) {
     let reply = state.reply(question).await;
     // A helper that went away needs no answer.
     let _ = stream.write_all(reply.as_bytes()).await;
+}
+
+/// Of our user and in our session. A worker is in another one, and nobody can join a session.
+fn is_our_git(peer: &UCred) -> bool {
+    let session = peer.pid().and_then(Pid::from_raw).and_then(|pid| getsid(Some(pid)).ok());
+    peer.uid() == geteuid().as_raw() && session.is_some() && session == getsid(None).ok()
 }
 
 impl State {

@@ -11,7 +11,7 @@ use openpod_sdk::api::{EventKind, TicketId, Timestamp};
 use super::{Daemon, DaemonError};
 use crate::effects::{apply, look, scout};
 use crate::event::{Event, Finds};
-use crate::job::{Candidate, Failure, Input, Job, Standing, State, policy, standing_of};
+use crate::job::{Candidate, Failure, Input, Job, RunEnding, Standing, State, policy, standing_of};
 use crate::journal::Entry;
 use crate::reconcile::{Difference, reconcile};
 use crate::wording;
@@ -23,6 +23,8 @@ impl Daemon {
     /// What follows from an event.
     pub(super) async fn handle(&mut self, event: Event) -> Result<(), DaemonError> {
         match event {
+            // What goes on is not settled.
+            Event::Ended { news: Input::RunEnded(RunEnding::Left), .. } => Ok(()),
             Event::Ended { ticket, intent, news } => self.tell(&ticket, news, Some(intent)).await,
             Event::Hint { .. } | Event::Beat { .. } | Event::Scouted(_) | Event::Tick if self.stopping => {
                 Ok(())

@@ -4,9 +4,9 @@ use openpod_sdk::ErrorKind;
 use openpod_sdk::api::ErrorCode;
 
 use crate::credentials::TokenError;
-use crate::executor::ExecutorError;
 use crate::git::{GitError, GitErrorKind};
 use crate::job::{Class, Failure};
+use crate::shim::ShimError;
 use crate::workspace::WorkspaceError;
 
 /// What follows from a call to the platform that did not succeed.
@@ -61,7 +61,7 @@ fn of_git(error: &GitError) -> Failure {
     }
 }
 
-/// A worker that cannot be started is the operator's mistake: the ticket waits until it is mended.
-pub(super) fn of_executor(error: &ExecutorError) -> Failure {
+/// What stops a run from being started or followed lies on this machine, and may be mended.
+pub(super) fn of_shim(error: &ShimError) -> Failure {
     Failure::new(Class::Passing, error.to_string())
 }

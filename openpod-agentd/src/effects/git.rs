@@ -80,7 +80,7 @@ impl Effects {
 
     /// Stops what still runs, then removes the workspace. Work that was not pushed is kept.
     pub(super) async fn clean(&self, job: &Job) -> Outcome {
-        self.runs.end(&job.ticket).await;
+        self.end_runs(job).await?;
         match self.workspaces.remove(&key_of(job), false).await {
             Ok(()) => {}
             Err(WorkspaceError::NotPrepared { .. }) => {}

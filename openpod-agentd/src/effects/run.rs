@@ -1,45 +1,63 @@
-//! The worker's runs: their files, their start, their end.
+//! The worker's runs: their files, their start, their end. Each has a shim, which outlives the daemon.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
 
 use openpod_sdk::api::TicketId;
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::failure::of_executor;
+use super::failure::of_shim;
 use super::{Effects, Outcome, key_of};
-use crate::executor::{self, RunEnd, RunSpec};
+use crate::executor::{RunEnd, RunOutcome, RunSpec};
 use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding};
+use crate::shim::{Found, Living, Place, Status};
 use crate::wording;
+
+/// What a shim may need beyond the worker's grace.
+const BEYOND_GRACE: Duration = Duration::from_secs(10);
 
 /// What runs now. A ticket has one run at a time.
 pub(super) struct Runs {
+    /// Cancelled when the daemon stops.
     stop: CancellationToken,
+    /// Whether runs are left to their shims then.
+    leave: bool,
     running: StdMutex<HashMap<TicketId, Run>>,
 }
 
 #[derive(Clone)]
 struct Run {
     cancel: CancellationToken,
-    /// Held while the worker runs.
+    /// Held while the worker is followed.
     busy: Arc<Mutex<()>>,
 }
 
 impl Runs {
-    pub(super) fn new(stop: CancellationToken) -> Self {
-        Self { stop, running: StdMutex::default() }
+    pub(super) fn new(stop: CancellationToken, leave: bool) -> Self {
+        Self { stop, leave, running: StdMutex::default() }
     }
 
     fn begin(&self, ticket: &TicketId) -> Run {
-        let run = Run { cancel: self.stop.child_token(), busy: Arc::default() };
+        let cancel = if self.leave { CancellationToken::new() } else { self.stop.child_token() };
+        let run = Run { cancel, busy: Arc::default() };
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), run.clone());
         run
     }
 
-    /// Stops the run of a ticket and waits until its processes are gone.
-    pub(super) async fn end(&self, ticket: &TicketId) {
+    /// Returns when the daemon stops, if it leaves the run alone then.
+    async fn left(&self) {
+        match self.leave {
+            true => self.stop.cancelled().await,
+            false => std::future::pending().await,
+        }
+    }
+
+    /// Tells whoever follows the run of a ticket to end it, and waits for that.
+    async fn end(&self, ticket: &TicketId) {
         let run = self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         if let Some(run) = run {
             run.cancel.cancel();
@@ -65,45 +83,137 @@ impl Effects {
         tokio::fs::write(file, text).await.map_err(unwritable)
     }
 
-    /// Runs the worker to its end.
+    /// Runs the worker to its end, or takes up the run of this attempt where it stands.
     pub(super) async fn run(&self, job: &Job, attempt: u32) -> Outcome {
+        let run = self.runs.begin(&job.ticket);
+        let _busy = run.busy.lock().await;
         let directory = self.run_directory(job);
-        let assignment = directory.join("assignment.json");
+        let name = format!("round-{}-attempt-{attempt}", job.round);
+        let (last, free) = places(&directory, &name);
+        let found = match &last {
+            Some(run_dir) => Some(Place::beside(run_dir).find().await.map_err(|error| of_shim(&error))?),
+            None => None,
+        };
+        match (last, found) {
+            (Some(run_dir), Some(Found::Living(living))) => {
+                tracing::info!("the worker still runs, and is followed again");
+                self.follow(&Place::beside(&run_dir), living, &run).await
+            }
+            (_, Some(Found::Over(status))) if counts(&status) => ended(status),
+            _ => {
+                self.end_all_below(&directory).await?;
+                let place = Place::beside(&free);
+                let spec = self.spec(job, attempt, free, &place).await?;
+                tracing::info!(log = %place.log().display(), "the worker begins");
+                let begun = place.start(&self.helper, spec, self.executor.resources).await;
+                self.follow(&place, begun.map_err(|error| of_shim(&error))?, &run).await
+            }
+        }
+    }
+
+    async fn spec(
+        &self,
+        job: &Job,
+        attempt: u32,
+        run_dir: PathBuf,
+        place: &Place,
+    ) -> Result<RunSpec, Failure> {
+        let assignment = self.run_directory(job).join("assignment.json");
         let ticket_json = tokio::fs::read(&assignment)
             .await
             .map_err(|error| Failure::new(Class::Worker, format!("{}: {error}", assignment.display())))?;
-        let spec = RunSpec {
+        let unique = format!("{} {}", run_dir.display(), self.clock.now().as_micros());
+        Ok(RunSpec {
+            id: hex::encode(&Sha256::digest(unique)[..12]),
             command: self.executor.command.clone(),
             workspace: self.workspaces.workspace_dir(&key_of(job)),
-            run_dir: unused(&directory, &format!("round-{}-attempt-{attempt}", job.round)),
+            run_dir,
+            log: place.log(),
             ticket_json,
             attempt,
             environment: self.executor.environment.clone(),
             limits: self.executor.limits,
+            sandbox: self.executor.sandbox.clone(),
+            alone: true,
             secrets: self.secrets.clone(),
-        };
-        let log = spec.run_dir.join("output.log");
-        tracing::info!(log = %log.display(), "the worker begins");
-        let run = self.runs.begin(&job.ticket);
-        let busy = run.busy.lock().await;
-        let outcome = executor::run(spec, Arc::clone(&self.clock), run.cancel.clone()).await;
-        drop(busy);
-        let outcome = outcome.map_err(|error| of_executor(&error))?;
-        tracing::info!(end = ?outcome.end, "the worker ended");
-        let ending = match outcome.end {
-            RunEnd::Exited(0) => RunEnding::Well { summary: outcome.summary },
-            RunEnd::Cancelled => RunEnding::Interrupted,
-            end => {
-                tracing::warn!(output = outcome.output_tail, "the worker failed");
-                RunEnding::Badly { reason: wording::run_failure(end) }
-            }
-        };
-        Ok(Input::RunEnded(ending))
+        })
+    }
+
+    async fn follow(&self, place: &Place, living: Living, run: &Run) -> Outcome {
+        // Should this future be dropped, the daemon stops at once.
+        let _end = (!self.runs.leave).then(|| living.end_on_drop());
+        tokio::select! {
+            status = place.over(living) => return ended(status.map_err(|error| of_shim(&error))?),
+            () = self.runs.left() => return Ok(Input::RunEnded(RunEnding::Left)),
+            () = run.cancel.cancelled() => {}
+        }
+        self.end_run(place).await?;
+        Ok(Input::RunEnded(RunEnding::Interrupted))
+    }
+
+    /// Stops every run of the ticket, whoever started it.
+    pub(super) async fn end_runs(&self, job: &Job) -> Result<(), Failure> {
+        self.runs.end(&job.ticket).await;
+        self.end_all_below(&self.run_directory(job)).await
+    }
+
+    async fn end_all_below(&self, directory: &Path) -> Result<(), Failure> {
+        for place in Place::all_in(directory) {
+            self.end_run(&place).await?;
+        }
+        Ok(())
+    }
+
+    async fn end_run(&self, place: &Place) -> Result<(), Failure> {
+        let patience = self.executor.limits.grace + BEYOND_GRACE;
+        place.end(patience).await.map_err(|error| of_shim(&error))
     }
 }
 
-/// The directory by this name, or by the first name after it that is not taken: a run that was interrupted keeps its log.
-fn unused(parent: &std::path::Path, name: &str) -> PathBuf {
-    let names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name}-{n}")));
-    names.map(|name| parent.join(name)).find(|path| !path.exists()).unwrap_or_else(|| parent.join(name))
+/// The last directory of an attempt, and the next one: a run that was interrupted keeps its log.
+fn places(parent: &Path, name: &str) -> (Option<PathBuf>, PathBuf) {
+    let mut last = None;
+    let mut next = parent.join(name);
+    for number in 2.. {
+        if !Place::beside(&next).exists() {
+            break;
+        }
+        last = Some(std::mem::replace(&mut next, parent.join(format!("{name}-{number}"))));
+    }
+    (last, next)
+}
+
+/// Whether a run that is over was the attempt. One that never began, or was interrupted, was not.
+fn counts(status: &Status) -> bool {
+    match status {
+        Status::Ended { outcome } => outcome.end != RunEnd::Cancelled,
+        Status::Lost => true,
+        Status::NotStarted { .. } | Status::Void => false,
+    }
+}
+
+fn ended(status: Status) -> Outcome {
+    let ending = match status {
+        Status::Ended { outcome } => ending(outcome),
+        Status::Lost => {
+            tracing::warn!("the worker lost its shim, and was ended");
+            RunEnding::Badly { reason: "the worker was cut off in the middle".to_owned() }
+        }
+        // A worker that cannot be started is the operator's mistake: the ticket waits until it is mended.
+        Status::NotStarted { reason } => return Err(Failure::new(Class::Passing, reason)),
+        Status::Void => return Err(Failure::new(Class::Passing, "the worker's shim did not begin")),
+    };
+    Ok(Input::RunEnded(ending))
+}
+
+fn ending(outcome: RunOutcome) -> RunEnding {
+    tracing::info!(end = ?outcome.end, "the worker ended");
+    match outcome.end {
+        RunEnd::Exited(0) => RunEnding::Well { summary: outcome.summary },
+        RunEnd::Cancelled => RunEnding::Interrupted,
+        end => {
+            tracing::warn!(output = outcome.output_tail, "the worker failed");
+            RunEnding::Badly { reason: wording::run_failure(end) }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::RunSpec;
 use super::files::RunFiles;
 
 /// The daemon's own variables that a worker gets too.
-const INHERITED: [&str; 7] = ["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME"];
+pub(crate) const INHERITED: [&str; 7] = ["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME"];
 
 /// All of it. The configuration may add words, but not change the daemon's.
 pub(super) fn environment(
@@ -17,13 +17,14 @@ pub(super) fn environment(
 ) -> BTreeMap<OsString, OsString> {
     let inherited = INHERITED.iter().filter_map(|name| Some((OsString::from(name), own(name)?)));
     let configured = spec.environment.iter().map(|(name, value)| (name.into(), value.into()));
-    let given: [(&str, OsString); 7] = [
+    let given: [(&str, OsString); 8] = [
         ("HOME", files.home().into()),
         ("TMPDIR", files.tmp().into()),
         ("OPENPOD_WORKSPACE", spec.workspace.clone().into()),
         ("OPENPOD_TICKET_FILE", files.ticket().into()),
         ("OPENPOD_SUMMARY_FILE", files.summary_file().into()),
         ("OPENPOD_RUN_DIR", spec.run_dir.clone().into()),
+        ("OPENPOD_RUN_ID", spec.id.clone().into()),
         ("OPENPOD_ATTEMPT", spec.attempt.to_string().into()),
     ];
     let given = given.into_iter().map(|(name, value)| (name.into(), value));

@@ -54,10 +54,6 @@ impl RunFiles {
         self.directory.join("ticket.json")
     }
 
-    pub(super) fn log(&self) -> PathBuf {
-        self.directory.join("output.log")
-    }
-
     pub(super) fn summary_file(&self) -> PathBuf {
         self.directory.join(SUMMARY)
     }

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::environment::environment;
 use super::files::{RunFiles, at};
 use super::log::Log;
-use super::{ExecutorError, RunEnd, RunLimits, RunSpec};
-use crate::process::{Group, find_program};
+use super::{ExecutorError, Orders, RunEnd, RunLimits, RunSpec};
+use crate::process::{Group, find_program, kin};
 
 /// For output that is still on its way after the kill.
 const AFTER_THE_KILL: Duration = Duration::from_secs(1);
@@ -26,6 +26,8 @@ pub(super) struct Worker {
     group: Group,
     /// Standard output and standard error, in the order they were written.
     output: Output,
+    /// Whether everything that descends from this process is the worker's.
+    alone: bool,
 }
 
 /// Why the daemon stopped following.
@@ -46,22 +48,26 @@ impl Worker {
         let cannot = |source| ExecutorError::Spawn { program: program.clone(), source };
         let (reader, writer) = io::pipe().map_err(cannot)?;
         let second = writer.try_clone().map_err(cannot)?;
-        let mut command = Command::new(file);
+        let mut command = Command::new(&file);
         command.args(arguments).current_dir(&spec.workspace).env_clear().envs(environment);
         command.stdin(files.standard_input()?).stdout(writer).stderr(second);
-        let group = Group::spawn(&mut command).map_err(cannot)?;
+        let group = match &spec.sandbox {
+            None => Group::spawn(&mut command),
+            Some(sandbox) => sandbox.including(spec, &file).within(|| Group::spawn(&mut command))?,
+        }
+        .map_err(cannot)?;
         let pipe = Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(cannot)?;
-        Ok(Self { group, output: Output { pipe, buffer: vec![0; 32 << 10], open: true } })
+        Ok(Self { group, output: Output { pipe, buffer: vec![0; 32 << 10], open: true }, alone: spec.alone })
     }
 
     pub(super) async fn run_to_end(
         mut self,
         log: &mut Log,
         limits: &RunLimits,
-        cancel: &CancellationToken,
+        orders: &Orders,
     ) -> Result<RunEnd, ExecutorError> {
-        let stop = self.follow(log, limits, cancel).await?;
-        let status = self.clear_away(log, limits.grace).await?;
+        let stop = self.follow(log, limits, orders).await?;
+        let status = self.clear_away(log, limits.grace, orders).await?;
         Ok(match stop {
             Stop::Because(end) => end,
             Stop::Natural => ended(status),
@@ -72,7 +78,7 @@ impl Worker {
         &mut self,
         log: &mut Log,
         limits: &RunLimits,
-        cancel: &CancellationToken,
+        orders: &Orders,
     ) -> Result<Stop, ExecutorError> {
         let wall = sleep(limits.wall);
         let leader = self.group.leader_ended();
@@ -82,7 +88,7 @@ impl Worker {
             let silent = sleep_until(limits.idle.map_or_else(far_away, |idle| heard + idle));
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Ok(Stop::Because(RunEnd::Cancelled)),
+                () = orders.stop.cancelled() => return Ok(Stop::Because(RunEnd::Cancelled)),
                 () = &mut wall => return Ok(Stop::Because(RunEnd::TimedOut)),
                 ended = &mut leader => return Ok(ended.map(|()| Stop::Natural)?),
                 chunk = self.output.read(), if self.output.open => {
@@ -96,21 +102,51 @@ impl Worker {
         }
     }
 
-    /// Asks the whole group to end, waits for its output to close, and kills what is left.
-    async fn clear_away(&mut self, log: &mut Log, grace: Duration) -> Result<ExitStatus, ExecutorError> {
-        self.group.terminate();
-        let both = async { tokio::join!(self.group.leader_ended(), self.output.drain(log)) };
-        let in_time = timeout(grace, both).await;
+    /// Asks everybody to end, waits for them and for the output to close, and kills what is left.
+    async fn clear_away(
+        &mut self,
+        log: &mut Log,
+        grace: Duration,
+        orders: &Orders,
+    ) -> Result<ExitStatus, ExecutorError> {
+        self.ask_to_end();
+        let kin = kin_ended(self.alone);
+        let all = async { tokio::join!(self.group.leader_ended(), self.output.drain(log), kin) };
+        let in_time = tokio::select! {
+            in_time = timeout(grace, all) => in_time.ok(),
+            () = orders.at_once.cancelled() => None,
+        };
         self.group.kill();
+        if self.alone {
+            kin::signal(&kin::descendants(), Signal::KILL);
+        }
         match in_time {
-            Ok((ended, drained)) => {
+            Some((ended, drained, ())) => {
                 ended?;
                 drained?;
             }
             // Somebody who left the group may hold the pipe for ever.
-            Err(_) => timeout(AFTER_THE_KILL, self.output.drain(log)).await.unwrap_or(Ok(()))?,
+            None => timeout(AFTER_THE_KILL, self.output.drain(log)).await.unwrap_or(Ok(()))?,
         }
-        Ok(self.group.wait().await?)
+        let status = self.group.wait().await?;
+        if self.alone {
+            kin::kill_descendants().await;
+        }
+        Ok(status)
+    }
+
+    fn ask_to_end(&self) {
+        self.group.terminate();
+        if self.alone {
+            // Also those that left the group.
+            kin::signal(&kin::descendants(), Signal::TERM);
+        }
+    }
+}
+
+async fn kin_ended(alone: bool) {
+    if alone {
+        kin::descendants_ended().await;
     }
 }
 

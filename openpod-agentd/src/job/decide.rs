@@ -42,7 +42,7 @@ pub fn decide(job: &Job, input: Input, now: Timestamp, rules: Rules) -> Step {
         },
         Input::Seen { standing, asked_at } => seen(job.clone(), standing, asked_at),
         Input::Due => due(job.clone(), now),
-        Input::Restarted => restarted(job.clone(), now, rules),
+        Input::Restarted => restarted(job.clone()),
         outcome => advance(job.clone(), outcome, now, rules).unwrap_or(ignored),
     }
 }
@@ -72,6 +72,7 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: Rules) -> Option
                 job.state = State::Prepared;
                 return Some(Step { job, effect: None });
             }
+            RunEnding::Left => return None,
         },
         (State::Ran { summary, .. }, Input::Collected(change)) => match change {
             Some(change) if job.pushed.as_ref() != Some(&change.head) => State::Committed { change, summary },
@@ -187,16 +188,8 @@ fn due(mut job: Job, now: Timestamp) -> Step {
     }
 }
 
-fn restarted(job: Job, now: Timestamp, rules: Rules) -> Step {
-    if matches!(job.state, State::Running { .. }) {
-        let reason = "the daemon was stopped while it ran".to_owned();
-        let mut step = worker_failed(job, reason, now, rules);
-        if step.effect.is_none() {
-            step.job.trouble = None;
-            step.effect = step.job.pending();
-        }
-        return step;
-    }
+/// A run that was under way is looked for, like every effect: it may go on, have ended, or be lost.
+fn restarted(job: Job) -> Step {
     let effect = job.pending().filter(|_| job.due_at().is_none());
     Step { job, effect }
 }

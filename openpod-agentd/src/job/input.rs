@@ -79,6 +79,8 @@ pub enum RunEnding {
     },
     /// The daemon stopped it because the daemon itself stops.
     Interrupted,
+    /// It has not ended: the daemon stops, and the run goes on without it.
+    Left,
 }
 
 /// How an effect failed.

@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use tokio_util::sync::CancellationToken;
 
 use super::Wiring;
+use super::confinement::ConfinementError;
 use crate::config::{Config, KeySource, Server};
 use crate::daemon::DaemonError;
 use crate::effects::{failure_of, who_am_i};
@@ -31,6 +32,9 @@ pub enum RunError {
     /// There is no usable git.
     #[error(transparent)]
     Git(#[from] GitMissing),
+    /// Workers cannot be confined as the configuration wants it.
+    #[error(transparent)]
+    Confinement(#[from] ConfinementError),
     /// There is no key.
     #[error("there is no key in {}; `openpod-agentd register` gets one, or set server.key_file to where it is", .0.display())]
     NoKey(PathBuf),

@@ -22,13 +22,17 @@ fn spec(script: &str) -> (RunSpec, TempDir) {
     let workspace = root.path().join("workspace");
     fs::create_dir(&workspace).unwrap();
     let spec = RunSpec {
+        id: "of-this-test".into(),
         command: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
         workspace,
         run_dir: root.path().join("run"),
+        log: root.path().join("output.log"),
         ticket_json: br#"{"ticket":{"title":"Fix it"}}"#.to_vec(),
         attempt: 2,
         environment: BTreeMap::from([("EXTRA".into(), "configured".into()), ("HOME".into(), "/root".into())]),
         limits: RunLimits { wall: LONG, idle: None, grace: LONG, output_bytes: 1 << 20 },
+        sandbox: None,
+        alone: false,
         secrets: vec!["opk_live_secret".into()],
     };
     (spec, root)
@@ -39,7 +43,7 @@ async fn ran(spec: RunSpec) -> RunOutcome {
 }
 
 fn log(spec: &RunSpec) -> PathBuf {
-    spec.run_dir.join("output.log")
+    spec.log.clone()
 }
 
 /// The number that a worker wrote for a process of its, once it is there.
@@ -73,6 +77,7 @@ async fn a_worker_is_given_the_ticket_twice_and_an_environment_of_few_words() {
     for line in [
         "EXTRA=configured",
         "OPENPOD_ATTEMPT=2",
+        "OPENPOD_RUN_ID=of-this-test",
         &format!("HOME={run}/home"),
         &format!("TMPDIR={run}/tmp"),
         &format!("OPENPOD_RUN_DIR={run}"),

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use openpod_agentd::config::{Config, RawConfig};
 use openpod_agentd::{RunError, Wiring, run};
 use serde_json::{Value, json};
-use tokio::io::AsyncBufReadExt;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -41,12 +40,18 @@ impl Home {
         // What a daemon says is shown with a test that fails.
         let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_test_writer().try_init();
         let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("signs")).unwrap();
         let platform = Platform::start(directory.path()).await;
         Self { directory, platform }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// A file by which worker and test talk to each other.
+    pub(crate) fn sign(&self, name: &str) -> PathBuf {
+        self.path("signs").join(name)
     }
 
     pub(crate) fn config(&self, worker: &str) -> RawConfig {
@@ -56,6 +61,7 @@ impl Home {
         raw.heartbeat.interval_seconds = 0.1;
         raw.heartbeat.scout_seconds = 0.1;
         raw.executor.command = vec!["/bin/sh".into(), "-c".into(), worker.into()];
+        raw.executor.writable = vec![self.path("signs")];
         raw
     }
 
@@ -151,31 +157,6 @@ async fn a_ticket_is_delivered_revised_on_the_same_branch_and_settled() {
     for secret in ["opk_secret_of_the_agent", TOKEN] {
         assert!(!kept.contains(secret), "{secret} lies in the data directory");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_that_is_stopped_while_the_worker_runs_goes_on_after_its_restart() {
-    let home = Home::new().await;
-    let gate = home.path("gate");
-    let begun = home.path("begun");
-    let worker = format!(
-        "echo kept > half.txt; echo >> {}; while [ ! -e {} ]; do sleep 0.05; done; {GREETER}",
-        begun.display(),
-        gate.display()
-    );
-    let running = home.start(home.config(&worker));
-    home.platform.until("the worker runs", |_| begun.exists()).await;
-    running.stop().await;
-    std::fs::write(&gate, "").unwrap();
-    let running = home.start(home.config(&worker));
-    home.until_delivered().await;
-    running.stop().await;
-    let world = home.platform.world();
-    let branch = world.ticket["branch_name"].as_str().unwrap();
-    assert_eq!(world.file_on(branch, "half.txt"), "kept\n", "the same workspace");
-    assert_eq!(world.file_on(branch, "greeting.txt"), "attempt 1\n", "a stop of the daemon does not count");
-    assert_eq!(std::fs::read_to_string(&begun).unwrap().lines().count(), 2);
-    assert_eq!((world.pulls.len(), world.count("PATCH /tickets/t1")), (1, 2), "one claim, one delivery");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,7 +332,7 @@ async fn a_platform_that_fails_for_a_while_is_looked_at_until_it_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worker_is_stopped_when_nobody_wants_its_ticket_any_more() {
     let home = Home::new().await;
-    let id = home.path("id");
+    let id = home.sign("id");
     let running = home.start(home.config(&format!("echo $$ > {}; sleep 600", id.display())));
     let read = || std::fs::read_to_string(&id).ok().filter(|text| text.ends_with('\n'));
     let process = format!("/proc/{}", eventually("the worker runs", read).await.trim());
@@ -361,59 +342,4 @@ async fn the_worker_is_stopped_when_nobody_wants_its_ticket_any_more() {
     let jobs = openpod_agentd::journal::read(&home.path("data/journal.db")).unwrap().jobs;
     assert_eq!(jobs.values().next().unwrap().state.name(), "cancelled");
     assert!(home.platform.world().ticket["comments"].as_array().unwrap().is_empty());
-}
-
-/// Starts the program itself with this worker, and waits until the worker runs. Answers also where its process is seen.
-async fn program(home: &Home, worker: &str) -> (tokio::process::Child, String) {
-    let id = home.path("id");
-    let worker = format!("{worker}; echo $$ > {}; sleep 600 & wait; sleep 600", id.display());
-    let config = home.path("agentd.toml");
-    let text = format!(
-        "data_dir = {:?}\n[server]\nurl = {:?}\n[heartbeat]\ninterval_seconds = 0.1\n\
-         [executor]\ncommand = [\"/bin/sh\", \"-c\", {worker:?}]\ngrace_seconds = 600\n",
-        home.path("data"),
-        home.platform.address,
-    );
-    std::fs::write(&config, text).unwrap();
-    let daemon = tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"))
-        .args(["run", "--log-format", "json", "--config"])
-        .arg(&config)
-        .env("OPENPOD_AGENTD_SERVER__KEY", "opk_secret_of_the_agent")
-        .stderr(std::process::Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let read = || std::fs::read_to_string(&id).ok().filter(|text| text.ends_with('\n'));
-    let process = format!("/proc/{}", eventually("the worker runs", read).await.trim());
-    (daemon, process)
-}
-
-fn terminate(daemon: &tokio::process::Child) {
-    let id = daemon.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").arg(id).status().unwrap().success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_signal_finishes_and_leaves_no_process_behind() {
-    let home = Home::new().await;
-    let (daemon, process) = program(&home, "true").await;
-    terminate(&daemon);
-    let output = daemon.wait_with_output().await.unwrap();
-    assert!(output.status.success());
-    assert!(!Path::new(&process).exists());
-    let log = String::from_utf8(output.stderr).unwrap();
-    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
-    assert!(log.contains("SIGTERM: finishing") && !log.contains("opk_secret_of_the_agent"), "{log}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_second_signal_stops_at_once_even_a_worker_that_does_not_listen() {
-    let home = Home::new().await;
-    let (mut daemon, process) = program(&home, "trap '' TERM").await;
-    let mut log = tokio::io::BufReader::new(daemon.stderr.take().unwrap()).lines();
-    terminate(&daemon);
-    while !log.next_line().await.unwrap().unwrap().contains("SIGTERM: finishing") {}
-    terminate(&daemon);
-    assert_eq!(daemon.wait().await.unwrap().code(), Some(130));
-    eventually("the worker is gone", || (!Path::new(&process).exists()).then_some(())).await;
 }

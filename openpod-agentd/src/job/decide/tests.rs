@@ -79,6 +79,7 @@ fn outcomes() -> Vec<Input> {
         Input::RunEnded(RunEnding::Well { summary: None }),
         Input::RunEnded(RunEnding::Badly { reason: "exit 1".into() }),
         Input::RunEnded(RunEnding::Interrupted),
+        Input::RunEnded(RunEnding::Left),
         Input::Collected(Some(change("h1"))),
         Input::Collected(None),
         Input::Pushed,
@@ -147,33 +148,33 @@ fn row(state: &State, inputs: Vec<Input>) -> String {
 
 #[test]
 fn every_pair_of_state_and_news_is_decided() {
-    // Columns of outcomes: claimed prepared briefed well badly interrupted change nothing pushed proposed verified
+    // Columns of outcomes: claimed prepared briefed well badly interrupted left change nothing pushed proposed verified
     // delivered said released cleaned. Of failures: passing unproven worker final not-ours.
     // Of sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due and restarted.
     let table = [
         //                       outcomes           failures  sightings
-        ("wanted", "C··············", "WWlll", "·······", "··"),
-        ("claimed", "·P·············", "CCPgl", "·CCsscl", "··"),
-        ("prepared", "··R············", "PPPgl", "·PPsscl", "··"),
-        ("running", "···NPP·········", "RRPgl", "·RRsscl", "·P"),
-        ("ran", "······MP·······", "NNPgl", "·NNsscl", "··"),
-        ("committed", "········U······", "MMPgl", "·MMsscl", "··"),
-        ("pushed", "·········O·····", "UUPgl", "·UUsscl", "··"),
-        ("proposed", "··········V····", "OOPgl", "·OOsscl", "··"),
-        ("verified", "···········D···", "VVPgl", "·VVsscl", "··"),
-        ("delivered", "············DDD", "DDDDD", "··Dsscl", "··"),
-        ("delivered", "···············", "·····", "·ADsscl", "··"),
-        ("revised", "···············", "·····", "·AAsscl", "W·"),
-        ("gave_up", "············ggg", "ggggg", "·······", "··"),
-        ("gave_up", "············ggg", "ggggg", "·······", "··"),
-        ("gave_up", "············ggg", "ggggg", "·······", "··"),
-        ("gave_up", "···············", "·····", "·A·····", "··"),
-        ("settled", "············sss", "sssss", "·······", "··"),
-        ("settled", "···············", "·····", "·A·····", "··"),
-        ("lost", "············lll", "lllll", "·······", "··"),
-        ("lost", "···············", "·····", "·A·····", "··"),
-        ("cancelled", "············ccc", "ccccc", "·······", "··"),
-        ("cancelled", "···············", "·····", "·A·····", "··"),
+        ("wanted", "C···············", "WWlll", "·······", "··"),
+        ("claimed", "·P··············", "CCPgl", "·CCsscl", "··"),
+        ("prepared", "··R·············", "PPPgl", "·PPsscl", "··"),
+        ("running", "···NPP··········", "RRPgl", "·RRsscl", "··"),
+        ("ran", "·······MP·······", "NNPgl", "·NNsscl", "··"),
+        ("committed", "·········U······", "MMPgl", "·MMsscl", "··"),
+        ("pushed", "··········O·····", "UUPgl", "·UUsscl", "··"),
+        ("proposed", "···········V····", "OOPgl", "·OOsscl", "··"),
+        ("verified", "············D···", "VVPgl", "·VVsscl", "··"),
+        ("delivered", "·············DDD", "DDDDD", "··Dsscl", "··"),
+        ("delivered", "················", "·····", "·ADsscl", "··"),
+        ("revised", "················", "·····", "·AAsscl", "W·"),
+        ("gave_up", "·············ggg", "ggggg", "·······", "··"),
+        ("gave_up", "·············ggg", "ggggg", "·······", "··"),
+        ("gave_up", "·············ggg", "ggggg", "·······", "··"),
+        ("gave_up", "················", "·····", "·A·····", "··"),
+        ("settled", "·············sss", "sssss", "·······", "··"),
+        ("settled", "················", "·····", "·A·····", "··"),
+        ("lost", "·············lll", "lllll", "·······", "··"),
+        ("lost", "················", "·····", "·A·····", "··"),
+        ("cancelled", "·············ccc", "ccccc", "·······", "··"),
+        ("cancelled", "················", "·····", "·A·····", "··"),
     ];
     for (state, (name, after_outcome, after_failure, after_sighting, after_time)) in
         states().iter().zip(table)
@@ -270,8 +271,11 @@ fn a_run_that_the_daemon_itself_stopped_does_not_count() {
     let restarted = after(stopped.job, [Input::Restarted]);
     assert_eq!(restarted.effect, Some(Effect::Brief { attempt: 1 }));
 
-    let killed = after(running, [Input::Restarted]);
-    assert_eq!((killed.job.attempts, killed.effect), (1, Some(Effect::Brief { attempt: 2 })));
+    // A run that was left, or whose daemon was killed, is looked for; that is no new attempt.
+    for news in [vec![Input::RunEnded(RunEnding::Left), Input::Restarted], vec![Input::Restarted]] {
+        let looked_for = after(running.clone(), news);
+        assert_eq!((looked_for.job, looked_for.effect), (running.clone(), Some(Effect::Run { attempt: 1 })));
+    }
 }
 
 #[test]

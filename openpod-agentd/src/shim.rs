@@ -1,0 +1,136 @@
+//! A run that outlives the daemon: a small process of its own watches the worker and writes down how it ended.
+//!
+//! ```text
+//!   daemon ── task over stdin ──▶ shim ── process group, log, limits ──▶ worker
+//!      ▲                           │
+//!      └── pid, start, boot ───────┴── status.json, when nothing of the worker is left
+//! ```
+//!
+//! ```text
+//! runs/<job>/round-1-attempt-1/          the worker's: ticket.json, summary.md, home/, tmp/
+//! runs/<job>/round-1-attempt-1.shim/     closed to it:
+//!     lock           held as long as the shim lives
+//!     id             marks the run's processes, in OPENPOD_RUN_ID
+//!     alive          a pipe that the shim holds: its end is the shim's
+//!     shim.json      who the shim is; there before the worker is
+//!     output.log     of the worker, redacted
+//!     status.json    how it ended, written once and durable
+//! ```
+//!
+//! The lock decides. While it is held the run lives, and nothing is started beside it. Whoever takes it without finding
+//! a status knows that the shim died, ends what it left behind, and writes the status itself, so a shim that comes late
+//! does not begin.
+
+mod files;
+mod living;
+mod serve;
+
+use std::path::{Path, PathBuf};
+
+use openpod_sdk::Secret;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use living::{Found, Living};
+pub use serve::shim_main;
+
+use crate::executor::{RunOutcome, RunSpec};
+
+/// The variable that carries a run's mark.
+const MARK: &str = "OPENPOD_RUN_ID";
+
+/// What the shim is told, over standard input: arguments and environment can be read by others.
+#[derive(Serialize, Deserialize)]
+struct Task {
+    spec: RunSpec,
+    ticket: String,
+    resources: Resources,
+    secrets: Vec<String>,
+}
+
+/// What the kernel counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Open files of each process.
+    pub open_files: Option<u64>,
+    /// Processes of the user, those outside of the run included.
+    pub processes: Option<u64>,
+}
+
+impl Task {
+    fn new(spec: RunSpec, resources: Resources) -> Self {
+        let ticket = String::from_utf8_lossy(&spec.ticket_json).into_owned();
+        let secrets = spec.secrets.iter().map(|secret| secret.expose().to_owned()).collect();
+        Self { spec, ticket, resources, secrets }
+    }
+
+    fn into_spec(self) -> RunSpec {
+        let secrets = self.secrets.into_iter().map(Secret::new).collect();
+        RunSpec { ticket_json: self.ticket.into_bytes(), secrets, ..self.spec }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// The worker ran, and nothing of it is left.
+    Ended { outcome: RunOutcome },
+    /// The worker could not be started.
+    NotStarted { reason: String },
+    /// The shim died, or the machine; nothing of the worker is left.
+    Lost,
+    /// The shim never began, or was ended with its run on request.
+    Void,
+}
+
+/// Why a shim could not be started or followed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ShimError {
+    /// A file or directory of the run.
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    /// The program that serves as shim.
+    #[error("{} cannot be started to watch the worker: {source}", program.display())]
+    Spawn { program: PathBuf, source: std::io::Error },
+    /// It has the lock and does not say who it is.
+    #[error("somebody holds {} and does not say who", .0.display())]
+    Unknown(PathBuf),
+    /// What a dead shim left behind.
+    #[error(transparent)]
+    Left(std::io::Error),
+    /// A file that nobody but a shim writes.
+    #[error("{}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: serde_json::Error },
+}
+
+/// The directory of a shim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    directory: PathBuf,
+}
+
+impl Place {
+    /// Beside the worker's own directory of that run.
+    pub(crate) fn beside(run_dir: &Path) -> Self {
+        let mut name = run_dir.as_os_str().to_owned();
+        name.push(".shim");
+        Self { directory: name.into() }
+    }
+
+    /// All that lie in the directory of a job.
+    pub(crate) fn all_in(runs: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
+        let shims = entries.filter(|path| path.extension().is_some_and(|extension| extension == "shim"));
+        shims.map(|directory| Self { directory }).collect()
+    }
+
+    /// Whether a run was prepared here.
+    pub(crate) fn exists(&self) -> bool {
+        self.directory.exists()
+    }
+
+    /// The worker's output.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.directory.join("output.log")
+    }
+}

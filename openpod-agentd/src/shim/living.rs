@@ -1,0 +1,196 @@
+//! The daemon's side: starts a shim, finds it again, follows it to its end.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::process::{Child, Command};
+
+use super::files::at;
+use super::{MARK, Place, Resources, ShimError, Status, Task};
+use crate::executor::{INHERITED, RunSpec};
+use crate::process::kin::kill_marked;
+
+/// Between two looks at a shim that has not said yet who it is.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How often it is looked at.
+const LOOKS: u32 = 1000;
+
+/// What became of a run.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// It goes on.
+    Living(Living),
+    /// It is over.
+    Over(Status),
+}
+
+/// A shim that lives, or did so when it was last looked at.
+#[derive(Debug)]
+pub(crate) struct Living {
+    handle: Arc<OwnedFd>,
+    life: Life,
+}
+
+#[derive(Debug)]
+enum Life {
+    /// This process started it.
+    Ours(Child),
+    /// An earlier daemon did. The shim holds the other end as long as it lives.
+    Found(Receiver),
+}
+
+/// Ends the shim and its worker at once when it is dropped.
+#[derive(Debug)]
+pub(crate) struct EndOnDrop(Arc<OwnedFd>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        let _ = pidfd_send_signal(&self.0, Signal::INT);
+    }
+}
+
+impl Place {
+    /// Starts a shim for this run. It lives on when this process ends.
+    pub(crate) async fn start(
+        &self,
+        helper: &Path,
+        spec: RunSpec,
+        resources: Resources,
+    ) -> Result<Living, ShimError> {
+        self.create(&spec.id)?;
+        let cannot = |source| ShimError::Spawn { program: helper.to_owned(), source };
+        let task =
+            serde_json::to_vec(&Task::new(spec, resources)).map_err(io::Error::other).map_err(cannot)?;
+        let complaints = File::create(self.file("shim.log")).map_err(cannot)?;
+        let inherited = INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let mut command = Command::new(helper);
+        command.arg("shim").arg(&self.directory).current_dir(&self.directory).env_clear().envs(inherited);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(complaints);
+        let mut child = command.spawn().map_err(cannot)?;
+        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = pid.ok_or_else(|| cannot(io::ErrorKind::NotFound.into()))?;
+        let handle = Arc::new(pidfd_open(pid, PidfdFlags::empty()).map_err(|error| cannot(error.into()))?);
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that cannot read its task does not begin, and says so by its end.
+            let _ = stdin.write_all(&task).await;
+        }
+        Ok(Living { handle, life: Life::Ours(child) })
+    }
+
+    /// Looks what became of the run. What a dead shim left behind is ended first.
+    pub(crate) async fn find(&self) -> Result<Found, ShimError> {
+        self.find_or(Status::Lost).await
+    }
+
+    /// Without a status, one that had begun gets this one.
+    async fn find_or(&self, without: Status) -> Result<Found, ShimError> {
+        for _ in 0..LOOKS {
+            if let Some(lock) = self.lock()? {
+                let status = match self.status()? {
+                    Some(status) => status,
+                    None => self.bury(without).await?,
+                };
+                drop(lock);
+                return Ok(Found::Over(status));
+            }
+            if let Some(handle) = self.shim()?.and_then(|identity| identity.open()) {
+                let path = self.file("alive");
+                if let Some(pipe) = held(&path).map_err(at(&path))? {
+                    let life = Life::Found(Receiver::from_file(pipe).map_err(at(&path))?);
+                    return Ok(Found::Living(Living { handle: Arc::new(handle), life }));
+                }
+            }
+            // It is about to say who it is, or about to let go of the lock.
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(ShimError::Unknown(self.file("lock")))
+    }
+
+    /// Ends what a dead shim left behind, and writes down that it is over.
+    async fn bury(&self, without: Status) -> Result<Status, ShimError> {
+        let status = if self.shim()?.is_some() { without } else { Status::Void };
+        if let Some(id) = self.id() {
+            let killed = kill_marked(MARK, &id).await.map_err(ShimError::Left)?;
+            if killed > 0 {
+                tracing::warn!(killed, "processes of a run that lost its shim were ended");
+            }
+        }
+        self.write_status(&status)?;
+        Ok(status)
+    }
+
+    /// Ends the run, whatever it does: asks, waits as long as `patience`, then kills. Returns when it is over.
+    pub(crate) async fn end(&self, patience: Duration) -> Result<(), ShimError> {
+        if !self.exists() {
+            return Ok(());
+        }
+        let Found::Living(mut living) = self.find().await? else { return Ok(()) };
+        living.ask_to_end();
+        if tokio::time::timeout(patience, living.gone()).await.is_err() {
+            tracing::warn!(shim = %self.directory.display(), "a shim did not end in time and is killed");
+            living.kill();
+        }
+        self.ended(living, Status::Void).await.map(drop)
+    }
+
+    /// Returns when the run is over.
+    pub(crate) async fn over(&self, living: Living) -> Result<Status, ShimError> {
+        self.ended(living, Status::Lost).await
+    }
+
+    async fn ended(&self, mut living: Living, without: Status) -> Result<Status, ShimError> {
+        loop {
+            living.gone().await;
+            match self.find_or(without.clone()).await? {
+                Found::Over(status) => return Ok(status),
+                // It is on its last step.
+                Found::Living(same) => living = same,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// The pipe, if its other end is held. One whose other end was let go before says nothing when it is waited for.
+fn held(path: &Path) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut pipe = File::from(openat(CWD, path, flags, Mode::empty())?);
+    match pipe.read(&mut [0]) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(pipe)),
+        _ => Ok(None),
+    }
+}
+
+impl Living {
+    /// Returns when the shim is gone, or as good as gone.
+    async fn gone(&mut self) {
+        match &mut self.life {
+            Life::Ours(child) => drop(child.wait().await),
+            // Nobody ever writes there: what can be read is its end.
+            Life::Found(pipe) => drop(pipe.readable().await),
+        }
+    }
+
+    /// Asks the shim to end its worker, with the grace that the worker has.
+    pub(crate) fn ask_to_end(&self) {
+        let _ = pidfd_send_signal(&self.handle, Signal::TERM);
+    }
+
+    /// Something that ends shim and worker at once when it is dropped.
+    pub(crate) fn end_on_drop(&self) -> EndOnDrop {
+        EndOnDrop(Arc::clone(&self.handle))
+    }
+
+    fn kill(&self) {
+        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+    }
+}

@@ -1,0 +1,116 @@
+//! The shim itself: one run, from its task to its status.
+
+use std::error::Error;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openpod_sdk::clock::SystemClock;
+use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit, setsid};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Place, Resources, ShimError, Status, Task};
+use crate::executor::{self, ExecutorError, Orders};
+use crate::process::kin::Identity;
+
+/// Between two tries to write to a disk that is full.
+const FOR_SPACE: Duration = Duration::from_secs(5);
+
+/// What `shim <directory>` does: runs the worker that standard input describes, and writes down how it ended. SIGTERM
+/// ends the worker with its grace, SIGINT at once.
+pub fn shim_main(directory: &Path) -> ExitCode {
+    match serve(&Place { directory: directory.to_owned() }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is the shim's log")]
+fn complain(error: &dyn Error) {
+    eprintln!("shim: {error}");
+}
+
+fn serve(place: &Place) -> Result<(), Box<dyn Error>> {
+    // A session of its own: no terminal and no daemon takes it along.
+    setsid()?;
+    // Whoever leaves the worker's group becomes a child of this process in the end.
+    set_child_subreaper(Some(getpid()))?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(place))
+}
+
+async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
+    let orders = Orders::default();
+    let obeying = tokio::spawn(obey(orders.clone())?);
+    let mut task = Vec::new();
+    std::io::stdin().read_to_end(&mut task)?;
+    let task: Task = serde_json::from_slice(&task)?;
+    let lock = place.lock()?.ok_or("another shim has this run")?;
+    if place.status()?.is_some() {
+        return Err("this run is over".into());
+    }
+    let _alive = place.live()?;
+    place.write_shim(&Identity::own()?)?;
+    task.resources.apply()?;
+    let status = match executor::run(task.into_spec(), Arc::new(SystemClock), orders).await {
+        Ok(outcome) => Status::Ended { outcome },
+        Err(ExecutorError::Lost(error)) => {
+            complain(&error);
+            Status::Lost
+        }
+        Err(error) => Status::NotStarted { reason: error.to_string() },
+    };
+    write_down(place, &status).await?;
+    drop(lock);
+    obeying.abort();
+    Ok(())
+}
+
+/// A disk that is full does not stay so: the work of hours is not given up for it.
+async fn write_down(place: &Place, status: &Status) -> Result<(), ShimError> {
+    loop {
+        match place.write_status(status) {
+            Err(ShimError::Io { source, .. }) if source.kind() == ErrorKind::StorageFull => {
+                tokio::time::sleep(FOR_SPACE).await;
+            }
+            written => return written,
+        }
+    }
+}
+
+/// Listens from this call on.
+fn obey(orders: Orders) -> std::io::Result<impl Future<Output = ()>> {
+    let mut stop = signal(SignalKind::terminate())?;
+    let mut at_once = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                Some(()) = stop.recv() => {}
+                Some(()) = at_once.recv() => orders.at_once.cancel(),
+                else => return,
+            }
+            orders.stop.cancel();
+        }
+    })
+}
+
+impl Resources {
+    /// For this process and what it starts.
+    fn apply(self) -> std::io::Result<()> {
+        let limits = [
+            (Resource::Core, Some(0)),
+            (Resource::Nofile, self.open_files),
+            (Resource::Nproc, self.processes),
+        ];
+        for (resource, limit) in limits {
+            let Some(limit) = limit else { continue };
+            let most = getrlimit(resource).maximum.map_or(limit, |most| most.min(limit));
+            setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+        }
+        Ok(())
+    }
+}

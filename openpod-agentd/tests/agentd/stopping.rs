@@ -1,0 +1,221 @@
+//! The daemon stops, is told to, or is killed, while a worker runs: what becomes of the run, and what the next start does.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use openpod_agentd::config::RawOnStop;
+use serde_json::Value;
+use tokio::io::AsyncBufReadExt;
+use tokio::process::Child;
+
+use super::support::eventually;
+use super::working_a_ticket::{GREETER, Home};
+
+/// Says that it has begun, waits for a sign, then greets.
+fn waiting(home: &Home) -> String {
+    format!(
+        "echo kept > half.txt; echo $$ >> {}; while [ ! -e {} ]; do sleep 0.05; done; {GREETER}",
+        home.sign("begun").display(),
+        home.sign("gate").display()
+    )
+}
+
+/// The processes that said they have begun.
+fn begun(home: &Home) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(home.sign("begun")).unwrap_or_default();
+    text.lines().map(|id| PathBuf::from(format!("/proc/{id}"))).collect()
+}
+
+async fn until_begun(home: &Home, times: usize) -> PathBuf {
+    eventually("the worker runs", || begun(home).get(times - 1).cloned()).await
+}
+
+/// Whether the process is there, and not only its number until somebody takes note of its end.
+fn lives(process: &Path) -> bool {
+    process.join("cwd").read_link().is_ok()
+}
+
+/// Delivered, with one claim, one pull request and one delivery.
+fn assert_delivered_once(home: &Home, greeting: &str) {
+    let world = home.platform.world();
+    let branch = world.ticket["branch_name"].as_str().unwrap();
+    assert_eq!(world.file_on(branch, "half.txt"), "kept\n", "the same workspace");
+    assert_eq!(world.file_on(branch, "greeting.txt"), greeting);
+    assert_eq!((world.pulls.len(), world.count("PATCH /tickets/t1")), (1, 2), "one claim, one delivery");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_while_its_daemon_is_away_and_is_taken_up_again() {
+    let home = Home::new().await;
+    let running = home.start(home.config(&waiting(&home)));
+    let worker = until_begun(&home, 1).await;
+    running.stop().await;
+    assert!(lives(&worker), "the run is left to its shim");
+    let running = home.start(home.config(&waiting(&home)));
+    home.platform.until("the daemon is back", |world| world.count("GET /heartbeat") > 2).await;
+    std::fs::write(home.sign("gate"), "").unwrap();
+    home.until_delivered().await;
+    running.stop().await;
+    assert_delivered_once(&home, "attempt 1\n");
+    assert_eq!(begun(&home).len(), 1, "it was started once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ended_while_the_daemon_was_away_is_taken_up_with_its_result() {
+    let home = Home::new().await;
+    let running = home.start(home.config(&waiting(&home)));
+    let worker = until_begun(&home, 1).await;
+    running.stop().await;
+    std::fs::write(home.sign("gate"), "").unwrap();
+    eventually("it has ended", || (!lives(&worker)).then_some(())).await;
+    let running = home.start(home.config(&waiting(&home)));
+    home.until_delivered().await;
+    running.stop().await;
+    assert_delivered_once(&home, "attempt 1\n");
+    assert_eq!(begun(&home).len(), 1, "it was started once");
+    let said = home.platform.world().ticket["comments"][0]["content"].as_str().unwrap().to_owned();
+    assert!(said.starts_with("I wrote a greeting."), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_stopped_with_the_daemon_when_that_is_wanted_and_begun_again_in_the_same_workspace() {
+    let home = Home::new().await;
+    let mut raw = home.config(&waiting(&home));
+    raw.executor.on_stop = RawOnStop::Kill;
+    let running = home.start(raw.clone());
+    let worker = until_begun(&home, 1).await;
+    running.stop().await;
+    assert!(!lives(&worker));
+    std::fs::write(home.sign("gate"), "").unwrap();
+    let running = home.start(raw);
+    home.until_delivered().await;
+    running.stop().await;
+    // A stop of the daemon is no attempt of the worker's.
+    assert_delivered_once(&home, "attempt 1\n");
+    assert_eq!(begun(&home).len(), 2);
+}
+
+/// Starts the program itself with this worker.
+fn program(home: &Home, worker: &str, more: &str) -> Child {
+    let config = home.path("agentd.toml");
+    let text = format!(
+        "data_dir = {:?}\n[server]\nurl = {:?}\n[heartbeat]\ninterval_seconds = 0.1\n\
+         [executor]\ncommand = [\"/bin/sh\", \"-c\", {worker:?}]\nwritable = [{:?}]\ngrace_seconds = 600\n{more}\n",
+        home.path("data"),
+        home.platform.address,
+        home.path("signs"),
+    );
+    std::fs::write(&config, text).unwrap();
+    tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"))
+        .args(["run", "--log-format", "json", "--config"])
+        .arg(&config)
+        .env("OPENPOD_AGENTD_SERVER__KEY", "opk_secret_of_the_agent")
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+fn kill(signal: &str, process: &str) {
+    assert!(std::process::Command::new("kill").args([signal, process]).status().unwrap().success());
+}
+
+fn terminate(daemon: &Child) {
+    kill("-TERM", &daemon.id().unwrap().to_string());
+}
+
+/// The shim of the only run: the parent of the worker.
+fn shim_of(worker: &Path) -> String {
+    let status = std::fs::read_to_string(worker.join("status")).unwrap();
+    status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_signal_finishes_and_leaves_no_process_behind_when_that_is_wanted() {
+    let home = Home::new().await;
+    let daemon = program(&home, &waiting(&home), "on_stop = \"kill\"");
+    let worker = until_begun(&home, 1).await;
+    terminate(&daemon);
+    let output = daemon.wait_with_output().await.unwrap();
+    assert!(output.status.success());
+    assert!(!lives(&worker));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
+    assert!(log.contains("SIGTERM: finishing") && !log.contains("opk_secret_of_the_agent"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_signal_stops_at_once_even_a_worker_that_does_not_listen() {
+    let home = Home::new().await;
+    let stubborn = format!("trap '' TERM; {}", waiting(&home));
+    let mut daemon = program(&home, &stubborn, "on_stop = \"kill\"");
+    let worker = until_begun(&home, 1).await;
+    let mut log = tokio::io::BufReader::new(daemon.stderr.take().unwrap()).lines();
+    terminate(&daemon);
+    while !log.next_line().await.unwrap().unwrap().contains("SIGTERM: finishing") {}
+    terminate(&daemon);
+    assert_eq!(daemon.wait().await.unwrap().code(), Some(130));
+    eventually("the worker is gone", || (!lives(&worker)).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_killed_finds_its_run_again_and_starts_nothing_beside_it() {
+    let home = Home::new().await;
+    let mut daemon = program(&home, &waiting(&home), "");
+    let worker = until_begun(&home, 1).await;
+    daemon.kill().await.unwrap();
+    assert!(lives(&worker));
+    let looked = home.platform.world().count("GET /heartbeat");
+    let daemon = program(&home, &waiting(&home), "");
+    home.platform.until("it is back", |world| world.count("GET /heartbeat") > looked + 2).await;
+    assert!(lives(&worker));
+    std::fs::write(home.sign("gate"), "").unwrap();
+    home.until_delivered().await;
+    terminate(&daemon);
+    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert_delivered_once(&home, "attempt 1\n");
+    assert_eq!(begun(&home).len(), 1, "it was started once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_shim_leaves_behind_is_ended_before_the_next_attempt() {
+    let home = Home::new().await;
+    // The first run also has a child that leaves its session and does not listen.
+    let worker = format!(
+        "[ -e {0} ] || {{ touch {0}; setsid sh -c 'trap \"\" TERM HUP; echo $$ > {1}; while :; do sleep 1; done' & }}; {2}",
+        home.sign("first").display(),
+        home.sign("stray").display(),
+        waiting(&home)
+    );
+    let running = home.start(home.config(&worker));
+    let first = until_begun(&home, 1).await;
+    let read = || std::fs::read_to_string(home.sign("stray")).ok().filter(|text| text.ends_with('\n'));
+    let stray = PathBuf::from(format!("/proc/{}", eventually("the stray", read).await.trim()));
+    kill("-KILL", &shim_of(&first));
+    let second = until_begun(&home, 2).await;
+    assert!(lives(&second) && !lives(&first) && !lives(&stray));
+    std::fs::write(home.sign("gate"), "").unwrap();
+    home.until_delivered().await;
+    running.stop().await;
+    assert_delivered_once(&home, "attempt 2\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_leaves_its_session_and_ignores_the_request_dies_with_its_ticket() {
+    let home = Home::new().await;
+    let stray = home.sign("stray");
+    let deaf = format!("trap \"\" TERM HUP; echo $$ > {}; while :; do sleep 1; done", stray.display());
+    let worker =
+        format!("trap '' TERM; (setsid sh -c '(setsid sh -c '\\''{deaf}'\\'' &)' &); {}", waiting(&home));
+    let mut raw = home.config(&worker);
+    raw.executor.grace_seconds = 0;
+    let running = home.start(raw);
+    let worker = until_begun(&home, 1).await;
+    let read = || std::fs::read_to_string(&stray).ok().filter(|text| text.ends_with('\n'));
+    let stray = PathBuf::from(format!("/proc/{}", eventually("the stray", read).await.trim()));
+    let shim = PathBuf::from(format!("/proc/{}", shim_of(&worker)));
+    home.platform.world().change_ticket(serde_json::json!({"status": "cancelled"}));
+    home.until_job_is("cancelled").await;
+    eventually("all are gone", || (!lives(&worker) && !lives(&stray) && !lives(&shim)).then_some(())).await;
+    running.stop().await;
+}
