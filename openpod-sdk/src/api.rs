@@ -19,6 +19,7 @@ pub mod applications;
 pub mod github;
 pub mod health;
 pub mod heartbeat;
+pub mod keys;
 pub mod knowledge;
 pub mod me;
 pub mod messages;
@@ -66,11 +67,15 @@ pub static ENDPOINTS: [Operation; 23] = [
 ];
 
 /// What this platform offers agents beyond the reference. Another server of the same API may not have them.
-pub static EXTENSIONS: [Operation; 7] = [
+pub static EXTENSIONS: [Operation; 11] = [
     Operation::of::<health::GetHealth>(),
     Operation::of::<me::GetMe>(),
     Operation::of::<me::GetBalance>(),
     Operation::of::<me::ListTransactions>(),
+    Operation::of::<keys::ListKeys>(),
+    Operation::of::<keys::CreateKey>(),
+    Operation::of::<keys::RotateKey>(),
+    Operation::of::<keys::RevokeKey>(),
     Operation::of::<applications::ListApplications>(),
     Operation::of::<applications::DecideApplication>(),
     Operation::of::<positions::CreatePosition>(),

@@ -5,11 +5,14 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use openpod_sdk::Secret;
 use openpod_sdk::api::{OwnerId, Timestamp};
+use serde_json::json;
 
 use crate::domain::agent::name_key;
 use crate::domain::api_key::{KeyKind, MintedKey, mint};
+use crate::domain::audit::{Author, Change};
+use crate::domain::key_grant::Grant;
 use crate::domain::permission::Actor;
-use crate::store::{Store, StoreError, StoreErrorKind, keys, owners};
+use crate::store::{Store, StoreError, StoreErrorKind, audit, keys, owners};
 
 /// Why an account was not made.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,9 @@ pub async fn create_owner(
         Box::pin(async move {
             let id: OwnerId = tx.new_id();
             owners::insert(tx, &id, &login, &name_key(&login), &hash).await?;
+            let change =
+                Change::made("owner", &id, &json!({"login": login})).concerning(&Actor::Owner(id.clone()));
+            audit::insert(tx, &Author::operator(), "owner create", &change).await?;
             Ok::<_, StoreError>(id)
         })
     });
@@ -70,9 +76,12 @@ pub async fn create_owner_token(
     let holder = Actor::Owner(owner.clone());
     let write = store.write(move |tx| {
         Box::pin(async move {
-            let (key, now) = (mint(KeyKind::Owner, tx.random_bytes()), tx.now());
-            keys::insert(tx, &key, &holder, expires_at, now).await?;
-            Ok(key)
+            let minted = mint(KeyKind::Owner, tx.random_bytes());
+            let grant = Grant { expires_at, ..Grant::everything() };
+            let key = keys::insert(tx, &minted, &holder, None, grant).await?;
+            let change = Change::made("key", &key.id, &key).concerning(&holder);
+            audit::insert(tx, &Author::operator(), "owner token", &change).await?;
+            Ok(minted)
         })
     });
     write.await

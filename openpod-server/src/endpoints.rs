@@ -9,6 +9,7 @@ pub mod applications;
 pub mod github;
 pub mod health;
 pub mod heartbeat;
+pub mod keys;
 pub mod knowledge;
 pub mod me;
 pub mod messages;

@@ -10,6 +10,7 @@ use openpod_sdk::api::applications::*;
 use openpod_sdk::api::github::*;
 use openpod_sdk::api::health::GetHealth;
 use openpod_sdk::api::heartbeat::GetHeartbeat;
+use openpod_sdk::api::keys::*;
 use openpod_sdk::api::knowledge::*;
 use openpod_sdk::api::me::*;
 use openpod_sdk::api::messages::*;
@@ -23,8 +24,8 @@ use openpod_sdk::api::{Endpoint, ErrorCode};
 
 use crate::app::App;
 use crate::endpoints::{
-    agents, applications, github, health, heartbeat, knowledge, me, messages, positions, projects, register,
-    tickets, webhooks,
+    agents, applications, github, health, heartbeat, keys, knowledge, me, messages, positions, projects,
+    register, tickets, webhooks,
 };
 use crate::http::{ApiError, Call, PublicCall, admission, request_log};
 use crate::owner;
@@ -72,6 +73,10 @@ fn agents(table: Table) -> Table {
         .serve(GetMe, me::get)
         .serve(GetBalance, me::balance)
         .serve(ListTransactions, me::transactions)
+        .serve(ListKeys, keys::list)
+        .serve(CreateKey, keys::create)
+        .serve(RotateKey, keys::rotate)
+        .serve(RevokeKey, keys::revoke)
         .serve(ListApplications, applications::list)
         .serve(DecideApplication, applications::decide)
         .serve(CreatePosition, positions::create)
@@ -94,6 +99,11 @@ fn owners(table: Table) -> Table {
         .serve(OwnerApproveTicket, tickets::approve)
         .serve(OwnerAddComment, tickets::comment)
         .serve(ListLedger, owner::list_ledger)
+        .serve(ListAudit, owner::list_audit)
+        .serve(ListOwnerKeys, keys::list)
+        .serve(CreateOwnerKey, keys::create)
+        .serve(RotateOwnerKey, keys::rotate)
+        .serve(RevokeOwnerKey, keys::revoke)
 }
 
 /// The table under construction.

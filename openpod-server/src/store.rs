@@ -23,6 +23,7 @@ mod value;
 
 pub mod agents;
 pub mod applications;
+pub mod audit;
 pub mod channels;
 pub mod deliveries;
 pub mod idempotency_keys;

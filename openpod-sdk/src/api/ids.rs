@@ -58,6 +58,8 @@ ids! {
     AgentKeyId;
     /// A person who owns projects.
     OwnerId;
+    /// A key of an agent or owner, by its public part.
+    ApiKeyId;
     /// A project.
     ProjectId;
     /// A position within a project.

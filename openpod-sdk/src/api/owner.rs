@@ -3,15 +3,20 @@
 //! It is this platform's own, not part of the API reference. It shares the shapes of the agents' operations.
 
 mod approve;
+mod audit;
+mod keys;
 mod ledger;
 mod profile;
 mod projects;
 
 pub use approve::{OwnerApproveTicket, OwnerJudgement};
+pub use audit::{AuditEntry, AuditFilter, ListAudit};
+pub use keys::{CreateOwnerKey, ListOwnerKeys, RevokeOwnerKey, RotateOwnerKey};
 pub use ledger::{LedgerEntry, LedgerFilter, LedgerTransaction, ListLedger};
 pub use profile::{GetOwner, Owner};
 pub use projects::{
-    GetOwnerProject, ListOwnerProjects, Member, OwnerProjectFilter, ProjectOverview, ProjectPath,
+    AgentSpending, GetOwnerProject, ListOwnerProjects, Member, OwnerProjectFilter, ProjectOverview,
+    ProjectPath,
 };
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +31,7 @@ use super::tickets::{
 use super::{ApplicationStatus, Operation, Page, ProjectId, Validate, Violations};
 
 /// The operations of the owner surface.
-pub static ENDPOINTS: [Operation; 14] = [
+pub static ENDPOINTS: [Operation; 19] = [
     Operation::of::<GetOwner>(),
     Operation::of::<ListOwnerProjects>(),
     Operation::of::<OwnerCreateProject>(),
@@ -41,6 +46,11 @@ pub static ENDPOINTS: [Operation; 14] = [
     Operation::of::<OwnerApproveTicket>(),
     Operation::of::<OwnerAddComment>(),
     Operation::of::<ListLedger>(),
+    Operation::of::<ListAudit>(),
+    Operation::of::<ListOwnerKeys>(),
+    Operation::of::<CreateOwnerKey>(),
+    Operation::of::<RotateOwnerKey>(),
+    Operation::of::<RevokeOwnerKey>(),
 ];
 
 endpoint! {

@@ -6,8 +6,9 @@ use crate::api::tickets::{
     UpdatedTicket,
 };
 use crate::api::{
-    ApplicationId, Nothing, Page, ProjectId, TicketId, Timestamp, WebhookId, agents, applications, github,
-    health, heartbeat, knowledge, me, messages, positions, projects, register, tickets, webhooks,
+    ApiKeyId, ApplicationId, Nothing, Page, ProjectId, TicketId, Timestamp, WebhookId, agents, applications,
+    github, health, heartbeat, keys, knowledge, me, messages, positions, projects, register, tickets,
+    webhooks,
 };
 
 impl Client {
@@ -232,5 +233,29 @@ impl Client {
         filter: &me::TransactionFilter,
     ) -> Result<me::TransactionList, Error> {
         self.call(me::ListTransactions, &Nothing {}, filter, &Nothing {}).await
+    }
+
+    /// `GET /me/keys`, an extension · [`keys::ListKeys`]
+    pub async fn list_keys(&self, filter: &keys::KeyFilter) -> Result<Page<keys::Key>, Error> {
+        self.call(keys::ListKeys, &Nothing {}, filter, &Nothing {}).await
+    }
+
+    /// `POST /me/keys`, an extension · [`keys::CreateKey`]
+    pub async fn create_key(&self, key: &keys::NewKey) -> Result<keys::CreatedKey, Error> {
+        self.call(keys::CreateKey, &Nothing {}, &Nothing {}, key).await
+    }
+
+    /// `POST /me/keys/{key_id}/rotate`, an extension · [`keys::RotateKey`]
+    pub async fn rotate_key(
+        &self,
+        id: &ApiKeyId,
+        rotation: &keys::KeyRotation,
+    ) -> Result<keys::CreatedKey, Error> {
+        self.call(keys::RotateKey, &keys::KeyPath { key_id: id.clone() }, &Nothing {}, rotation).await
+    }
+
+    /// `DELETE /me/keys/{key_id}`, an extension · [`keys::RevokeKey`]
+    pub async fn revoke_key(&self, id: &ApiKeyId) -> Result<keys::Key, Error> {
+        self.call(keys::RevokeKey, &keys::KeyPath { key_id: id.clone() }, &Nothing {}, &Nothing {}).await
     }
 }

@@ -2,12 +2,13 @@
 
 use super::{CallOptions, Client, Error};
 use crate::api::applications::{Application, ApplicationDecision, ApplicationPath};
+use crate::api::keys::{CreatedKey, Key, KeyFilter, KeyPath, KeyRotation, NewKey};
 use crate::api::positions::{NewPosition, Position};
 use crate::api::projects::{CreatedProject, NewProject, Project};
 use crate::api::tickets::{
     Comment, Judged, NewComment, NewTicket, Ticket, TicketFilter, TicketPatch, TicketPath, UpdatedTicket,
 };
-use crate::api::{ApplicationId, Nothing, Page, ProjectId, TicketId, owner};
+use crate::api::{ApiKeyId, ApplicationId, Nothing, Page, ProjectId, TicketId, owner};
 
 /// A client for people who own projects, with an owner token (`opo_…`). Clones are cheap and share everything.
 #[derive(Debug, Clone)]
@@ -131,5 +132,30 @@ impl OwnerClient {
         filter: &owner::LedgerFilter,
     ) -> Result<Page<owner::LedgerTransaction>, Error> {
         self.0.call(owner::ListLedger, &Nothing {}, filter, &Nothing {}).await
+    }
+
+    /// `GET /audit` · [`owner::ListAudit`]
+    pub async fn list_audit(&self, filter: &owner::AuditFilter) -> Result<Page<owner::AuditEntry>, Error> {
+        self.0.call(owner::ListAudit, &Nothing {}, filter, &Nothing {}).await
+    }
+
+    /// `GET /keys` · [`owner::ListOwnerKeys`]
+    pub async fn list_keys(&self, filter: &KeyFilter) -> Result<Page<Key>, Error> {
+        self.0.call(owner::ListOwnerKeys, &Nothing {}, filter, &Nothing {}).await
+    }
+
+    /// `POST /keys` · [`owner::CreateOwnerKey`]
+    pub async fn create_key(&self, key: &NewKey) -> Result<CreatedKey, Error> {
+        self.0.call(owner::CreateOwnerKey, &Nothing {}, &Nothing {}, key).await
+    }
+
+    /// `POST /keys/{key_id}/rotate` · [`owner::RotateOwnerKey`]
+    pub async fn rotate_key(&self, id: &ApiKeyId, rotation: &KeyRotation) -> Result<CreatedKey, Error> {
+        self.0.call(owner::RotateOwnerKey, &KeyPath { key_id: id.clone() }, &Nothing {}, rotation).await
+    }
+
+    /// `DELETE /keys/{key_id}` · [`owner::RevokeOwnerKey`]
+    pub async fn revoke_key(&self, id: &ApiKeyId) -> Result<Key, Error> {
+        self.0.call(owner::RevokeOwnerKey, &KeyPath { key_id: id.clone() }, &Nothing {}, &Nothing {}).await
     }
 }

@@ -38,14 +38,17 @@ CREATE TABLE api_keys (
     agent_id      TEXT REFERENCES agents (id),
     owner_id      TEXT REFERENCES owners (id),
     secret_sha256 BLOB NOT NULL CHECK (length(secret_sha256) = 32),
+    name          TEXT,
+    scopes        TEXT NOT NULL,                      -- JSON; ["*"] for everything
     created_at    INTEGER NOT NULL,
     expires_at    INTEGER,
     revoked_at    INTEGER,
     last_used_at  INTEGER,
+    replaced_by   TEXT REFERENCES api_keys (key_id),
     CHECK ((agent_id IS NULL) <> (owner_id IS NULL))
 ) STRICT;
-CREATE INDEX api_keys_by_agent ON api_keys (agent_id);
-CREATE INDEX api_keys_by_owner ON api_keys (owner_id);
+CREATE INDEX api_keys_by_agent ON api_keys (agent_id, created_at, key_id);
+CREATE INDEX api_keys_by_owner ON api_keys (owner_id, created_at, key_id);
 
 CREATE TABLE projects (
     id             TEXT PRIMARY KEY,
@@ -274,7 +277,8 @@ CREATE TABLE delivery_attempts (
     PRIMARY KEY (delivery_id, attempt)
 ) STRICT, WITHOUT ROWID;
 
--- The ledger: double entry, append only.
+-- The ledger: double entry, append only. A transaction is written after its ticket was approved, and brings its three
+-- entries about by itself: so it always has exactly these, they sum to zero, and no other is ever let in.
 CREATE TABLE ledger_transactions (
     id               TEXT PRIMARY KEY,
     kind             TEXT NOT NULL CHECK (kind IN ('deliverable_approved')),
@@ -282,7 +286,7 @@ CREATE TABLE ledger_transactions (
     ticket_id        TEXT NOT NULL REFERENCES tickets (id),
     agent_id         TEXT NOT NULL REFERENCES agents (id),
     amount_cents     INTEGER NOT NULL CHECK (amount_cents >= 0),
-    commission_cents INTEGER NOT NULL CHECK (commission_cents >= 0 AND commission_cents <= amount_cents),
+    commission_cents INTEGER NOT NULL CHECK (commission_cents = (amount_cents + 5) / 10),
     description      TEXT,
     created_at       INTEGER NOT NULL,
     UNIQUE (ticket_id, kind)                          -- a ticket is paid once, whatever the code thinks
@@ -300,6 +304,33 @@ CREATE TABLE ledger_entries (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ledger_entries_by_account ON ledger_entries (account_kind, account_id);
 
+CREATE TRIGGER ledger_transactions_pay_approvals BEFORE INSERT ON ledger_transactions
+WHEN NOT EXISTS (
+    SELECT 1 FROM tickets t WHERE t.id = NEW.ticket_id AND t.project_id = NEW.project_id
+    AND t.assignee_id = NEW.agent_id AND t.approval = 'approved' AND t.payout_cents = NEW.amount_cents)
+BEGIN SELECT RAISE(ABORT, 'a payment must be what its ticket was approved for'); END;
+CREATE TRIGGER ledger_transactions_bring_entries AFTER INSERT ON ledger_transactions
+BEGIN
+    INSERT INTO ledger_entries (transaction_id, account_kind, account_id, amount_cents) VALUES
+        (NEW.id, 'project', NEW.project_id, -NEW.amount_cents),
+        (NEW.id, 'agent', NEW.agent_id, NEW.amount_cents - NEW.commission_cents),
+        (NEW.id, 'platform', NULL, NEW.commission_cents);
+END;
+CREATE TRIGGER ledger_entries_match BEFORE INSERT ON ledger_entries
+WHEN NOT EXISTS (
+    SELECT 1 FROM ledger_transactions t WHERE t.id = NEW.transaction_id AND (
+        (NEW.account_kind = 'project' AND NEW.account_id = t.project_id AND NEW.amount_cents = -t.amount_cents)
+        OR (NEW.account_kind = 'agent' AND NEW.account_id = t.agent_id
+            AND NEW.amount_cents = t.amount_cents - t.commission_cents)
+        OR (NEW.account_kind = 'platform' AND NEW.amount_cents = t.commission_cents)))
+BEGIN SELECT RAISE(ABORT, 'an entry must match its transaction'); END;
+-- What was paid for stays as it was paid for.
+CREATE TRIGGER tickets_stay_paid BEFORE UPDATE ON tickets
+WHEN OLD.approval = 'approved' AND (NEW.approval IS DISTINCT FROM OLD.approval
+    OR NEW.payout_cents IS DISTINCT FROM OLD.payout_cents OR NEW.assignee_id IS DISTINCT FROM OLD.assignee_id
+    OR NEW.project_id IS DISTINCT FROM OLD.project_id)
+BEGIN SELECT RAISE(ABORT, 'an approval is final'); END;
+
 CREATE TRIGGER ledger_transactions_stay BEFORE UPDATE ON ledger_transactions
 BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;
 CREATE TRIGGER ledger_transactions_remain BEFORE DELETE ON ledger_transactions
@@ -308,6 +339,34 @@ CREATE TRIGGER ledger_entries_stay BEFORE UPDATE ON ledger_entries
 BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;
 CREATE TRIGGER ledger_entries_remain BEFORE DELETE ON ledger_entries
 BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;
+
+-- Who did what, before and after: one row for each change, written in its transaction; append only. It refers to
+-- things by id without a foreign key, because it outlives them.
+CREATE TABLE audit_log (
+    id          TEXT PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    actor_kind  TEXT NOT NULL CHECK (actor_kind IN ('agent', 'owner', 'anybody', 'operator')),
+    actor_id    TEXT,
+    key_id      TEXT,                                 -- the public part
+    request_id  TEXT,
+    operation   TEXT NOT NULL,
+    owner_id    TEXT,                                 -- the person whose concern it is
+    project_id  TEXT,
+    ticket_id   TEXT,
+    target_kind TEXT NOT NULL,
+    target_id   TEXT NOT NULL,
+    before_json TEXT,                                 -- the fields that changed
+    after_json  TEXT,
+    CHECK ((actor_kind IN ('agent', 'owner')) = (actor_id IS NOT NULL)),
+    CHECK (before_json IS NOT NULL OR after_json IS NOT NULL)
+) STRICT;
+CREATE INDEX audit_log_by_owner ON audit_log (owner_id, at, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX audit_log_by_project ON audit_log (project_id, at, id) WHERE project_id IS NOT NULL;
+CREATE INDEX audit_log_by_ticket ON audit_log (ticket_id, at, id) WHERE ticket_id IS NOT NULL;
+CREATE TRIGGER audit_log_stays BEFORE UPDATE ON audit_log
+BEGIN SELECT RAISE(ABORT, 'the audit log is append only'); END;
+CREATE TRIGGER audit_log_remains BEFORE DELETE ON audit_log
+BEGIN SELECT RAISE(ABORT, 'the audit log is append only'); END;
 
 CREATE TABLE idempotency_keys (
     caller      TEXT NOT NULL,

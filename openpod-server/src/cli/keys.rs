@@ -23,13 +23,13 @@ impl Key {
         match self {
             Key::List => {
                 for key in read(&store).await? {
-                    let state = match (key.key.stored.revoked_at, key.key.stored.expires_at) {
+                    let state = match (key.known.key.revoked_at, key.known.key.expires_at) {
                         (Some(at), _) => format!("revoked {at}"),
                         (None, Some(at)) => format!("expires {at}"),
                         (None, None) => "in use".to_owned(),
                     };
-                    let kind = key.key.holder_kind().prefix();
-                    answer(format!("{kind}_{}  {}  {state}", key.key_id, key.holder));
+                    let kind = key.known.holder_kind().prefix();
+                    answer(format!("{kind}_{}  {}  {state}", key.known.key.id, key.holder));
                 }
                 Ok(())
             }

@@ -8,6 +8,8 @@ use openpod_sdk::api::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::permission::Actor;
+
 /// Whose key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
@@ -18,6 +20,14 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
+    /// The kind that an actor's keys are of.
+    pub fn of(actor: &Actor) -> Self {
+        match actor {
+            Actor::Agent(_) => KeyKind::Agent,
+            Actor::Owner(_) => KeyKind::Owner,
+        }
+    }
+
     /// What its keys begin with.
     pub fn prefix(self) -> &'static str {
         match self {

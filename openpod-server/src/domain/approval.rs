@@ -23,6 +23,13 @@ pub struct Purse {
     pub spent: Cents,
 }
 
+impl Purse {
+    /// What may still be spent; `None` for no bound.
+    pub fn left(&self) -> Option<Cents> {
+        self.budget.map(|budget| budget - self.spent)
+    }
+}
+
 /// A verdict that was allowed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {

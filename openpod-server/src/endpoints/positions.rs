@@ -10,9 +10,15 @@ use openpod_sdk::webhook::{Event, PositionOpened};
 pub use create::create;
 pub use list::list;
 
+use crate::domain::audit::Change;
 use crate::domain::permission::Actor;
 use crate::http::ApiError;
 use crate::store::{StoreError, Tx, outbox, positions, standings};
+
+/// What the audit log says of a new position.
+pub(super) fn opened(position: &Position, project: &ProjectId) -> Change {
+    Change::made("position", &position.id, position).in_project(project)
+}
 
 /// Opens a position and tells the project's agents.
 pub(super) async fn open(

@@ -7,6 +7,8 @@ use openpod_sdk::api::{AgentId, ErrorCode};
 use crate::app::App;
 use crate::domain::agent::{distinct_slug, name, slug};
 use crate::domain::api_key::{KeyKind, mint};
+use crate::domain::audit::Change;
+use crate::domain::key_grant::Grant;
 use crate::domain::permission::Actor;
 use crate::http::{Answer, ApiError, PublicCall};
 use crate::store::{StoreError, StoreErrorKind, Tx, agents, keys};
@@ -23,9 +25,11 @@ pub async fn register(
             let id: AgentId = tx.new_id();
             let slug = slug_for(tx, &new.name, &id).await?;
             agents::insert(tx, &id, &slug, &new).await.map_err(taken)?;
-            let (key, now) = (mint(KeyKind::Agent, tx.random_bytes()), tx.now());
-            keys::insert(tx, &key, &Actor::Agent(id.clone().into()), None, now).await?;
-            Ok(Answer::created(Registered { id, api_key: key.text, slug, name: new.name }))
+            let (minted, holder) = (mint(KeyKind::Agent, tx.random_bytes()), Actor::Agent(id.clone().into()));
+            let key = keys::insert(tx, &minted, &holder, None, Grant::everything()).await?;
+            let changes = [Change::made("agent", &id, &new), Change::made("key", &key.id, &key)];
+            let answer = Answer::created(Registered { id, api_key: minted.text, slug, name: new.name });
+            Ok(changes.into_iter().fold(answer, Answer::changing))
         })
     })
     .await

@@ -8,7 +8,7 @@ mod list;
 mod update;
 
 use openpod_sdk::api::tickets::{Comment, Ticket as Shown};
-use openpod_sdk::api::{ErrorCode, TicketStatus};
+use openpod_sdk::api::{CommentId, ErrorCode, Nothing, TicketStatus};
 use openpod_sdk::webhook::{Event, TicketAssigned};
 
 pub use approve::approve;
@@ -18,6 +18,7 @@ pub use get::get;
 pub use list::list;
 pub use update::update;
 
+use crate::domain::audit::Change;
 use crate::domain::ticket::{Refusal, Ticket};
 use crate::http::ApiError;
 
@@ -44,6 +45,18 @@ fn shown(ticket: Ticket, comments: Option<Vec<Comment>>) -> Shown {
         updated_at: Some(ticket.updated_at),
         comments,
     }
+}
+
+/// What the audit log says of a ticket that changed.
+fn altered(before: Ticket, after: Ticket) -> Change {
+    let (id, project) = (after.id.clone(), after.project_id.clone());
+    let change = Change::altered("ticket", &id, &shown(before, None), &shown(after, None));
+    change.in_project(&project).of_ticket(&id)
+}
+
+/// What the audit log says of a comment. Its text never changes and stays where it is.
+fn commented(id: &CommentId, ticket: &Ticket) -> Change {
+    Change::made("comment", id, &Nothing {}).in_project(&ticket.project_id).of_ticket(&ticket.id)
 }
 
 /// The event that tells an agent of a ticket that became its own.

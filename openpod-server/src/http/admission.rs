@@ -1,4 +1,5 @@
-//! Who may come in: the key is proven, the limits are counted, and the handler finds the [`Actor`] in the request.
+//! Who may come in: the key is proven, the limits are counted, and the handler finds the
+//! [`Caller`] in the request.
 
 use std::time::Duration;
 
@@ -6,16 +7,24 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use openpod_sdk::api::{Access, Endpoint, ErrorCode};
+use openpod_sdk::api::{Access, Endpoint, ErrorCode, Scope};
 
 use super::{ApiError, ClientAddress, limit};
 use crate::app::App;
 use crate::domain::api_key::{KeyKind, PresentedKey};
+use crate::domain::key_grant::CallerKey;
 use crate::domain::permission::Actor;
 use crate::rate_limit::Budget;
 use crate::store::keys;
 
 static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-supported");
+
+/// Somebody who has proven who they are, and the key that proves it.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) actor: Actor,
+    pub(super) key: CallerKey,
+}
 
 /// How precisely "last seen" is kept: a write for each request would cost more than the request.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
@@ -28,13 +37,17 @@ pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: 
     let mut budget = None;
     let admitted = match E::ACCESS {
         Access::Public => admit_stranger::<E>(&app, client),
-        Access::Agent => prove(&app, KeyKind::Agent, client, &parts.headers, &mut budget).await.map(Some),
-        Access::Owner => prove(&app, KeyKind::Owner, client, &parts.headers, &mut budget).await.map(Some),
+        Access::Agent => {
+            prove(&app, KeyKind::Agent, client, &parts.headers, &mut budget).await.and_then(suits::<E>)
+        }
+        Access::Owner => {
+            prove(&app, KeyKind::Owner, client, &parts.headers, &mut budget).await.and_then(suits::<E>)
+        }
     };
     let mut response = match admitted {
-        Ok(actor) => {
-            if let Some(actor) = actor {
-                parts.extensions.insert(actor);
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                parts.extensions.insert(caller);
             }
             next.run(Request::from_parts(parts, body)).await
         }
@@ -50,7 +63,7 @@ pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: 
 }
 
 /// Reading what is public is free; making something without a key is limited by address.
-fn admit_stranger<E: Endpoint>(app: &App, client: ClientAddress) -> Result<Option<Actor>, ApiError> {
+fn admit_stranger<E: Endpoint>(app: &App, client: ClientAddress) -> Result<Option<Caller>, ApiError> {
     if E::METHOD == Method::POST {
         limit::check(
             &app.limits().registrations.take(&client.limited(), app.now()),
@@ -66,7 +79,7 @@ async fn prove(
     client: ClientAddress,
     headers: &HeaderMap,
     budget: &mut Option<Budget>,
-) -> Result<Actor, ApiError> {
+) -> Result<Caller, ApiError> {
     let now = app.now();
     let failures = &app.limits().failed_authentications;
     limit::check(
@@ -85,10 +98,23 @@ async fn prove(
 
     let left = budget.insert(app.limits().keys.take(&key.key_id, now));
     limit::check(left, "requests with this key")?;
-    if found.last_used_at.is_none_or(|seen| now.since(seen) >= SEEN_EVERY) {
+    if found.key.last_used_at.is_none_or(|seen| now.since(seen) >= SEEN_EVERY) {
         note_use(app, key.key_id, found.actor.clone()).await;
     }
-    Ok(found.actor)
+    Ok(Caller { key: found.caller(), actor: found.actor })
+}
+
+/// Lets a caller through whose key is good for the operation.
+fn suits<E: Endpoint>(caller: Caller) -> Result<Option<Caller>, ApiError> {
+    match E::SCOPE {
+        Some(scope) if !caller.key.grant.covers(&scope) => Err(too_narrow(&scope)),
+        _ => Ok(Some(caller)),
+    }
+}
+
+fn too_narrow(scope: &Scope) -> ApiError {
+    let sentence = format!("this key is not good for {scope}, which the operation asks for");
+    ApiError::new(ErrorCode::Forbidden, sentence).detail("scope", scope.as_str())
 }
 
 fn presented(headers: &HeaderMap, kind: KeyKind) -> Result<PresentedKey, ApiError> {

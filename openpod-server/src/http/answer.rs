@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use openpod_sdk::api::{Data, Endpoint, Envelope};
 
+use crate::domain::audit::Change;
+
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A successful answer to `E`.
@@ -16,6 +18,8 @@ pub struct Answer<E> {
     pub(super) version: Option<u64>,
     pub(super) body: Bytes,
     pub(super) replayed: bool,
+    /// What the audit log will say; `None` when the handler did not tell.
+    pub(super) changes: Option<Vec<Change>>,
     operation: PhantomData<fn() -> E>,
 }
 
@@ -36,9 +40,21 @@ impl<E: Endpoint> Answer<E> {
         self
     }
 
+    /// Says what was changed, for the audit log. Every write has to, or it does not happen.
+    pub fn changing(mut self, change: Change) -> Self {
+        self.changes.get_or_insert_default().push(change);
+        self
+    }
+
+    /// Says that nothing was changed: all was as the caller wanted it.
+    pub fn unchanged(mut self) -> Self {
+        self.changes.get_or_insert_default();
+        self
+    }
+
     /// The answer that was given before, once more.
     pub(super) fn replay(status: StatusCode, version: Option<u64>, body: Bytes) -> Self {
-        Self { status, version, body, replayed: true, operation: PhantomData }
+        Self { status, version, body, replayed: true, changes: None, operation: PhantomData }
     }
 
     fn with_status(status: StatusCode, value: E::Response) -> Self {
@@ -47,7 +63,7 @@ impl<E: Endpoint> Answer<E> {
             Envelope::Page | Envelope::Bare => serde_json::to_vec(&value),
         };
         let body = bytes.expect("the contract's types always become JSON").into();
-        Self { status, version: None, body, replayed: false, operation: PhantomData }
+        Self { status, version: None, body, replayed: false, changes: None, operation: PhantomData }
     }
 }
 

@@ -21,8 +21,12 @@ use http_body_util::BodyExt;
 use openpod_sdk::api::{Endpoint, ErrorCode, Nothing, Validate};
 use serde::de::DeserializeOwned;
 
+use super::admission::Caller;
+use super::request_log::RequestId;
 use super::{ApiError, ClientAddress, Once};
 use crate::app::App;
+use crate::domain::audit::Author;
+use crate::domain::key_grant::CallerKey;
 use crate::domain::permission::Actor;
 
 /// The largest body that is read.
@@ -36,6 +40,8 @@ const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 pub struct Call<E: Endpoint> {
     /// Who calls.
     pub actor: Actor,
+    /// With which key.
+    pub key: CallerKey,
     /// Where from.
     pub client: ClientAddress,
     /// The values of the path.
@@ -70,13 +76,14 @@ impl<E: Endpoint> FromRequest<App> for Call<E> {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let actor = extension::<Actor>(&parts)?;
+        let Caller { actor, key } = extension(&parts)?;
         let client = extension::<ClientAddress>(&parts)?;
         let if_match = if_match(&parts.headers)?;
         let (path, query) = path_and_query::<E>(&mut parts).await?;
         let bytes = read_body(body).await?;
-        let once = Once::of::<E>(format!("{}:{}", actor.kind(), actor.id()), &parts, &bytes)?;
-        Ok(Self { actor, client, path, query, body: parse_body::<E>(&bytes)?, if_match, once })
+        let author = Author::caller(&actor, key.id.clone()).during(request_id(&parts));
+        let once = Once::of::<E>(format!("{}:{}", actor.kind(), actor.id()), author, &parts, &bytes)?;
+        Ok(Self { actor, key, client, path, query, body: parse_body::<E>(&bytes)?, if_match, once })
     }
 }
 
@@ -88,9 +95,15 @@ impl<E: Endpoint> FromRequest<App> for PublicCall<E> {
         let client = extension::<ClientAddress>(&parts)?;
         let (path, query) = path_and_query::<E>(&mut parts).await?;
         let bytes = read_body(body).await?;
-        let once = Once::of::<E>(format!("anybody:{client}"), &parts, &bytes)?;
+        let author = Author::anybody().during(request_id(&parts));
+        let once = Once::of::<E>(format!("anybody:{client}"), author, &parts, &bytes)?;
         Ok(Self { client, path, query, body: parse_body::<E>(&bytes)?, once })
     }
+}
+
+/// What [`super::request_log`] called the request.
+fn request_id(parts: &Parts) -> Option<String> {
+    parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone())
 }
 
 /// What [`super::admission`] left in the request.
@@ -125,6 +138,9 @@ fn parse_query<Q: DeserializeOwned + 'static>(text: &str) -> Result<Q, ApiError>
 
 fn parse_body<E: Endpoint>(bytes: &[u8]) -> Result<E::Body, ApiError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::new(ErrorCode::InvalidRequest, "the body must be one JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let body: E::Body =
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| malformed("body", &error))?;

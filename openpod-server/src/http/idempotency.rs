@@ -8,6 +8,8 @@
 //!
 //! Answer and effect are committed together, so there is no moment at which one exists without the other. A refused
 //! call had no effect and is not remembered: sent again, it is judged again.
+//!
+//! Here too, and nowhere else, the changes of a call enter the audit log, in the same transaction.
 
 use std::time::Duration;
 
@@ -20,31 +22,43 @@ use sha2::{Digest, Sha256};
 
 use super::{Answer, ApiError};
 use crate::app::App;
+use crate::domain::audit::Author;
 use crate::domain::idempotency::Identity;
-use crate::store::{Tx, idempotency_keys};
+use crate::store::{Tx, audit, idempotency_keys};
 
 /// How long an answer is remembered.
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What tells one call from another, when its caller asked for that. Empty for a call without the header.
-#[derive(Debug, Clone, Default)]
-pub struct Once(Option<Box<Identity>>);
+/// Who makes a change, and what tells their call from another, if they asked for that with the header.
+#[derive(Debug, Clone)]
+pub struct Once {
+    author: Author,
+    identity: Option<Box<Identity>>,
+}
 
 impl Once {
     /// Reads the header of a call.
-    pub(super) fn of<E: Endpoint>(caller: String, parts: &Parts, body: &[u8]) -> Result<Self, ApiError> {
-        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+    pub(super) fn of<E: Endpoint>(
+        caller: String,
+        author: Author,
+        parts: &Parts,
+        body: &[u8],
+    ) -> Result<Self, ApiError> {
+        let Some(value) = parts.headers.get("idempotency-key") else {
+            return Ok(Self { author, identity: None });
+        };
         let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len())).ok_or_else(|| {
             let sentence = "Idempotency-Key must have 1 to 255 characters of printable ASCII";
             ApiError::new(ErrorCode::InvalidRequest, sentence)
         })?;
-        Ok(Self(Some(Box::new(Identity {
+        let identity = Identity {
             caller,
             key: key.to_owned(),
             operation: E::NAME.to_owned(),
             path: parts.uri.path().to_owned(),
             body_sha256: Sha256::digest(body).to_vec(),
-        }))))
+        };
+        Ok(Self { author, identity: Some(Box::new(identity)) })
     }
 
     /// Makes a change and remembers its answer, in one transaction; a call that was answered before is answered again.
@@ -59,6 +73,7 @@ impl Once {
                     return Ok(answer);
                 }
                 let answer = script(tx).await?;
+                self.note(tx, &answer).await?;
                 self.remember(tx, &answer).await?;
                 Ok(answer)
             })
@@ -77,6 +92,7 @@ impl Once {
             Box::pin(async move {
                 self.recall::<E>(tx).await?;
                 let answer = script(tx).await?;
+                self.note(tx, &answer).await?;
                 self.remember(tx, &Answer::<E>::replay(answer.status, None, Bytes::new())).await?;
                 Ok(answer)
             })
@@ -84,9 +100,41 @@ impl Once {
         write.await
     }
 
+    /// The same for something that is shown once and can be made again: a repeated call is refused, because its answer
+    /// was not kept and a second one of the thing is not what its caller wants.
+    pub async fn write_shown_once<E, S>(self, app: &App, what: &str, script: S) -> Result<Answer<E>, ApiError>
+    where
+        E: Endpoint,
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>> + Send + 'static,
+    {
+        let sentence =
+            format!("this very call made a {what} before, and showed it then; it cannot be shown again");
+        let write = app.store().write(move |tx| {
+            Box::pin(async move {
+                if self.recall::<E>(tx).await?.is_some() {
+                    return Err(ApiError::new(ErrorCode::Conflict, sentence));
+                }
+                let answer = script(tx).await?;
+                self.note(tx, &answer).await?;
+                self.remember(tx, &Answer::<E>::replay(answer.status, None, Bytes::new())).await?;
+                Ok(answer)
+            })
+        });
+        write.await
+    }
+
+    /// Writes into the audit log what was changed. A change of which nobody knows is not made.
+    async fn note<E: Endpoint>(&self, tx: &mut Tx<'_>, answer: &Answer<E>) -> Result<(), ApiError> {
+        let unsaid = || ApiError::internal(format!("{} does not say what it changed", E::NAME));
+        for change in answer.changes.as_ref().ok_or_else(unsaid)? {
+            audit::insert(tx, &self.author, E::NAME, change).await?;
+        }
+        Ok(())
+    }
+
     /// The answer that this very call got before.
     async fn recall<E: Endpoint>(&self, tx: &mut Tx<'_>) -> Result<Option<Answer<E>>, ApiError> {
-        let Some(asked) = self.0.as_deref() else { return Ok(None) };
+        let Some(asked) = self.identity.as_deref() else { return Ok(None) };
         let forgotten = tx.now().minus(REMEMBERED_FOR);
         idempotency_keys::forget_before(tx, forgotten).await?;
         let Some((identity, saved)) = idempotency_keys::find(tx, &asked.caller, &asked.key).await? else {
@@ -103,7 +151,7 @@ impl Once {
 
     /// Keeps the answer for the next time.
     async fn remember<E: Endpoint>(&self, tx: &mut Tx<'_>, answer: &Answer<E>) -> Result<(), ApiError> {
-        let Some(identity) = self.0.as_deref() else { return Ok(()) };
+        let Some(identity) = self.identity.as_deref() else { return Ok(()) };
         let saved = idempotency_keys::SavedAnswer {
             status: answer.status.as_u16(),
             version: answer.version,

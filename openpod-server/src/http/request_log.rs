@@ -14,9 +14,14 @@ use crate::app::App;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What the request is called in the log and in its answer.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
 /// Carries a request through the server, whatever happens in there.
-pub async fn carry(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = app.new_id();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let span = info_span!("request", %id, method = %request.method(), path = path.unwrap_or_default());
     async {

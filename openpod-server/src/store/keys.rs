@@ -1,9 +1,12 @@
 //! API keys, of agents and of owners.
 
+use openpod_sdk::api::keys::Key;
 use openpod_sdk::api::{AgentKeyId, OwnerId, Timestamp};
 
-use super::{Row, StoreError, Tx, params};
-use crate::domain::api_key::{KeyKind, MintedKey, StoredKey};
+use super::paging::{Order, Select, Window};
+use super::{Json, Row, StoreError, Tx, params};
+use crate::domain::api_key::{KeyKind, MintedKey, StoredKey, mint};
+use crate::domain::key_grant::{CallerKey, Grant};
 use crate::domain::permission::Actor;
 
 /// A key that is known, working or not.
@@ -13,19 +16,20 @@ pub struct KnownKey {
     pub actor: Actor,
     /// What decides whether it works.
     pub stored: StoredKey,
-    /// When it was last used, roughly.
-    pub last_used_at: Option<Timestamp>,
-    /// When it was made.
-    pub created_at: Timestamp,
+    /// What is shown of it.
+    pub key: Key,
 }
 
 impl KnownKey {
     /// Whose kind of key it is.
     pub fn holder_kind(&self) -> KeyKind {
-        match self.actor {
-            Actor::Agent(_) => KeyKind::Agent,
-            Actor::Owner(_) => KeyKind::Owner,
-        }
+        KeyKind::of(&self.actor)
+    }
+
+    /// The key as what its caller has proven.
+    pub fn caller(&self) -> CallerKey {
+        let grant = Grant { scopes: self.key.scopes.clone(), expires_at: self.key.expires_at };
+        CallerKey { id: self.key.id.clone(), grant }
     }
 }
 
@@ -40,34 +44,93 @@ fn read(row: &Row<'_>) -> Result<KnownKey, StoreError> {
         Some(agent) => Actor::Agent(agent),
         None => Actor::Owner(row.get::<OwnerId>("owner_id")?),
     };
-    Ok(KnownKey {
-        actor,
-        stored: StoredKey {
-            secret_sha256: row.get("secret_sha256")?,
-            expires_at: row.get("expires_at")?,
-            revoked_at: row.get("revoked_at")?,
-        },
-        last_used_at: row.get("last_used_at")?,
+    let key = Key {
+        id: row.get("key_id")?,
+        name: row.get("name")?,
+        scopes: row.get::<Json<_>>("scopes")?.0,
         created_at: row.get("created_at")?,
-    })
+        expires_at: row.get("expires_at")?,
+        revoked_at: row.get("revoked_at")?,
+        last_used_at: row.get("last_used_at")?,
+        replaced_by: row.get("replaced_by")?,
+    };
+    let stored = StoredKey {
+        secret_sha256: row.get("secret_sha256")?,
+        expires_at: key.expires_at,
+        revoked_at: key.revoked_at,
+    };
+    Ok(KnownKey { actor, stored, key })
 }
 
 /// Gives a key to somebody.
 pub async fn insert(
     tx: &mut Tx<'_>,
-    key: &MintedKey,
+    minted: &MintedKey,
     holder: &Actor,
-    expires_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+    name: Option<String>,
+    grant: Grant,
+) -> Result<Key, StoreError> {
     let (agent, owner) = match holder {
         Actor::Agent(id) => (Some(id), None),
         Actor::Owner(id) => (None, Some(id)),
     };
-    let sql = "INSERT INTO api_keys (key_id, agent_id, owner_id, secret_sha256, created_at, expires_at) \
-               VALUES ($1, $2, $3, $4, $5, $6)";
-    let secret: &[u8] = &key.secret_sha256;
-    tx.execute(sql, params![key.key_id, agent, owner, secret, now, expires_at]).await.map(|_| ())
+    let sql = "INSERT INTO api_keys (key_id, agent_id, owner_id, secret_sha256, name, scopes, created_at, \
+               expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let (now, secret): (_, &[u8]) = (tx.now(), &minted.secret_sha256);
+    let Grant { scopes, expires_at } = grant;
+    let params = params![minted.key_id, agent, owner, secret, name, Json(&scopes), now, expires_at];
+    tx.execute(sql, params).await?;
+    Ok(Key {
+        id: minted.key_id.as_str().into(),
+        name,
+        scopes,
+        created_at: now,
+        expires_at,
+        revoked_at: None,
+        last_used_at: None,
+        replaced_by: None,
+    })
+}
+
+/// Gives a key a successor that is good for the same, and lets it work itself until then.
+pub async fn succeed(
+    tx: &mut Tx<'_>,
+    old: &Key,
+    holder: &Actor,
+    until: Timestamp,
+) -> Result<(MintedKey, Key), StoreError> {
+    let minted = mint(KeyKind::of(holder), tx.random_bytes());
+    let grant = Grant { scopes: old.scopes.clone(), expires_at: old.expires_at };
+    let successor = insert(tx, &minted, holder, old.name.clone(), grant).await?;
+    let sql = "UPDATE api_keys SET replaced_by = $2, expires_at = $3 WHERE key_id = $1";
+    tx.execute(sql, params![old.id, successor.id, until]).await?;
+    Ok((minted, successor))
+}
+
+/// How many keys of somebody work.
+pub async fn in_use(tx: &mut Tx<'_>, holder: &Actor) -> Result<u64, StoreError> {
+    let column = column(holder);
+    let sql = format!(
+        "SELECT count(*) AS keys FROM api_keys WHERE {column} = $1 AND revoked_at IS NULL \
+         AND (expires_at IS NULL OR expires_at > $2)"
+    );
+    let now = tx.now();
+    Ok(tx.first(&sql, params![holder.id(), now], |row| row.get("keys")).await?.unwrap_or_default())
+}
+
+/// A page of somebody's keys, newest first.
+pub async fn of_holder(tx: &mut Tx<'_>, holder: &Actor, window: &Window) -> Result<Vec<Key>, StoreError> {
+    let mut select = Select::from("SELECT * FROM api_keys");
+    select.filter(&format!("{} = ?", column(holder)), &[&holder.id()]);
+    let (sql, params) = select.window(window, "created_at", "key_id", Order::Descending);
+    tx.all(&sql, &params, |row| Ok(read(row)?.key)).await
+}
+
+fn column(holder: &Actor) -> &'static str {
+    match holder {
+        Actor::Agent(_) => "agent_id",
+        Actor::Owner(_) => "owner_id",
+    }
 }
 
 /// Notes that a key was used, and that its agent was seen.
@@ -93,12 +156,10 @@ pub async fn revoke(tx: &mut Tx<'_>, key_id: &str, now: Timestamp) -> Result<boo
 /// A key as a list shows it.
 #[derive(Debug, Clone)]
 pub struct ListedKey {
-    /// Its public part.
-    pub key_id: String,
     /// The name of who holds it.
     pub holder: String,
     /// The key.
-    pub key: KnownKey,
+    pub known: KnownKey,
 }
 
 /// All keys, oldest first.
@@ -106,8 +167,5 @@ pub async fn all(tx: &mut Tx<'_>) -> Result<Vec<ListedKey>, StoreError> {
     let sql = "SELECT k.*, coalesce(a.name, o.login) AS holder FROM api_keys k \
                LEFT JOIN agents a ON a.id = k.agent_id LEFT JOIN owners o ON o.id = k.owner_id \
                ORDER BY k.created_at, k.key_id";
-    tx.all(sql, params![], |row| {
-        Ok(ListedKey { key_id: row.get("key_id")?, holder: row.get("holder")?, key: read(row)? })
-    })
-    .await
+    tx.all(sql, params![], |row| Ok(ListedKey { holder: row.get("holder")?, known: read(row)? })).await
 }

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use openpod_sdk::api::me::{Transaction, TransactionSummary};
-use openpod_sdk::api::owner::{LedgerEntry, LedgerFilter, LedgerTransaction};
-use openpod_sdk::api::{AccountKind, AgentKeyId, Cents, ProjectId, TicketId, TransactionId, TransactionKind};
+use openpod_sdk::api::owner::{AgentSpending, LedgerEntry, LedgerFilter, LedgerTransaction};
+use openpod_sdk::api::{AgentKeyId, Cents, ProjectId, TicketId, TransactionId, TransactionKind};
 
 use super::paging::{Order, Select, Window};
 use super::{StoreError, Tx, params};
 use crate::domain::approval::{Payment, Purse};
-use crate::domain::ledger::{Account, Entry, entries};
 use crate::domain::permission::Actor;
 use crate::domain::ticket::Ticket;
 
@@ -26,7 +25,8 @@ pub async fn purse(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Purse, StoreE
     found.ok_or_else(|| StoreError::unreadable("the project of a ticket is not there"))
 }
 
-/// Writes a payment for a ticket. A ticket that was paid before is a duplicate.
+/// Writes a payment for a ticket that was approved in this transaction; the schema adds its entries. A ticket that was
+/// paid before is a duplicate.
 pub async fn pay(
     tx: &mut Tx<'_>,
     ticket: &Ticket,
@@ -49,17 +49,23 @@ pub async fn pay(
         now
     ];
     tx.execute(sql, params).await?;
-    for Entry { account, amount } in entries(&ticket.project_id, worker, payment) {
-        let (kind, account_id) = match &account {
-            Account::Project(id) => (AccountKind::Project, Some(id.as_str())),
-            Account::Agent(id) => (AccountKind::Agent, Some(id.as_str())),
-            Account::Platform => (AccountKind::Platform, None),
-        };
-        let sql = "INSERT INTO ledger_entries (transaction_id, account_kind, account_id, amount_cents) \
-                   VALUES ($1, $2, $3, $4)";
-        tx.execute(sql, params![id, kind, account_id, amount]).await?;
-    }
     Ok(id)
+}
+
+/// What a project paid for the work of each agent, the most first.
+pub async fn spending(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<AgentSpending>, StoreError> {
+    let sql = "SELECT t.agent_id, a.name, count(*) AS tickets, sum(t.amount_cents) AS amount_cents \
+               FROM ledger_transactions t JOIN agents a ON a.id = t.agent_id WHERE t.project_id = $1 \
+               GROUP BY t.agent_id, a.name ORDER BY amount_cents DESC, t.agent_id";
+    tx.all(sql, params![project], |row| {
+        Ok(AgentSpending {
+            agent_key_id: row.get("agent_id")?,
+            name: row.get("name")?,
+            ticket_count: row.get("tickets")?,
+            amount_cents: row.get("amount_cents")?,
+        })
+    })
+    .await
 }
 
 /// Keeps how good the work on a ticket was, 1 to 5.

@@ -136,32 +136,77 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     assert!(matches!(refused, OpenError::Newer { found: 99, .. }), "{refused}");
 }
 
+/// Rows for a ticket that agent `a` is paid 10 cents for, and one that it hands in.
+const A_PAID_TICKET: [&str; 5] = [
+    "INSERT INTO agents (id, name, name_key, slug, capabilities, created_at) VALUES ('a', 'a', 'a', 'a', '[]', 0), \
+     ('b', 'b', 'b', 'b', '[]', 0)",
+    "INSERT INTO projects (id, title, description, status, owner_agent_id, created_at, updated_at) \
+     VALUES ('p', 'p', 'p', 'open', 'a', 0, 0)",
+    "INSERT INTO tickets (id, project_id, number, title, priority, kind, acceptance_criteria, labels, status, approval, \
+     payout_cents, submitted_at, assignee_id, deliverables, version, created_at, updated_at) VALUES \
+     ('t', 'p', 1, 't', 'low', 'spike', '[]', '[]', 'done', 'approved', 15, 0, 'a', '[]', 1, 0, 0), \
+     ('u', 'p', 2, 'u', 'low', 'spike', '[]', '[]', 'done', 'approved', 15, 0, 'a', '[]', 1, 0, 0), \
+     ('v', 'p', 3, 'v', 'low', 'spike', '[]', '[]', 'done', 'pending', NULL, 0, 'a', '[]', 1, 0, 0)",
+    "INSERT INTO ledger_transactions (id, kind, project_id, ticket_id, agent_id, amount_cents, commission_cents, \
+     created_at) VALUES ('x', 'deliverable_approved', 'p', 't', 'a', 15, 2, 0)",
+    "INSERT INTO audit_log (id, at, actor_kind, operation, target_kind, target_id, after_json) \
+     VALUES ('l', 0, 'operator', 'x', 'x', 'x', '{}')",
+];
+
+async fn run(store: &Store, sql: impl Into<String>) -> Result<u64, StoreError> {
+    let sql = sql.into();
+    store.write(move |tx| Box::pin(async move { tx.execute(&sql, params![]).await })).await
+}
+
 #[tokio::test]
-async fn the_ledger_cannot_be_changed_or_shortened() {
+async fn the_ledger_keeps_itself_balanced_and_nothing_in_it_changes() {
     let (store, _) = store(Location::Memory).await;
-    let sql = [
-        "INSERT INTO agents (id, name, name_key, slug, capabilities, created_at) VALUES ('a', 'a', 'a', 'a', '[]', 0)",
-        "INSERT INTO projects (id, title, description, status, owner_agent_id, created_at, updated_at) \
-         VALUES ('p', 'p', 'p', 'open', 'a', 0, 0)",
-        "INSERT INTO tickets (id, project_id, number, title, priority, kind, acceptance_criteria, labels, status, \
-         deliverables, version, created_at, updated_at) VALUES ('t', 'p', 1, 't', 'low', 'spike', '[]', '[]', 'todo', \
-         '[]', 1, 0, 0)",
-        "INSERT INTO ledger_transactions (id, kind, project_id, ticket_id, agent_id, amount_cents, commission_cents, \
-         created_at) VALUES ('x', 'deliverable_approved', 'p', 't', 'a', 10, 1, 0)",
-        "INSERT INTO ledger_entries VALUES ('x', 'platform', NULL, 1)",
-    ];
-    let run = |sql: &'static str| {
-        store.write::<u64, StoreError, _>(move |tx| Box::pin(async move { tx.execute(sql, params![]).await }))
+    for statement in A_PAID_TICKET {
+        run(&store, statement).await.unwrap();
+    }
+    let entries: Result<_, StoreError> = store
+        .read(|tx| {
+            Box::pin(async move {
+                let sql = "SELECT account_kind, amount_cents FROM ledger_entries ORDER BY account_kind";
+                tx.all(sql, params![], |row| {
+                    Ok((row.get::<String>("account_kind")?, row.get::<i64>("amount_cents")?))
+                })
+                .await
+            })
+        })
+        .await;
+    let expected = [("agent", 13), ("platform", 2), ("project", -15)];
+    assert_eq!(entries.unwrap(), expected.map(|(kind, cents)| (kind.to_owned(), cents)));
+    let pay = |ticket: &str, agent: &str, amount: i64, commission: i64| {
+        format!(
+            "INSERT INTO ledger_transactions (id, kind, project_id, ticket_id, agent_id, amount_cents, \
+             commission_cents, created_at) VALUES ('y', 'deliverable_approved', 'p', '{ticket}', '{agent}', \
+             {amount}, {commission}, 0)"
+        )
     };
-    for statement in sql {
-        run(statement).await.unwrap();
-    }
     for statement in [
-        "UPDATE ledger_transactions SET amount_cents = 11",
-        "DELETE FROM ledger_transactions",
-        "UPDATE ledger_entries SET amount_cents = 2",
-        "DELETE FROM ledger_entries",
+        "UPDATE ledger_transactions SET amount_cents = 11".to_owned(),
+        "DELETE FROM ledger_transactions".to_owned(),
+        "UPDATE ledger_entries SET amount_cents = 2".to_owned(),
+        "DELETE FROM ledger_entries".to_owned(),
+        "INSERT INTO ledger_entries VALUES ('x', 'agent', 'b', 13)".to_owned(),
+        "INSERT INTO ledger_entries VALUES ('nothing', 'agent', 'a', 13)".to_owned(),
+        pay("u", "a", 14, 1),
+        pay("u", "b", 15, 2),
+        pay("u", "a", 15, 1),
+        pay("v", "a", 15, 2),
+        "UPDATE tickets SET payout_cents = 16 WHERE id = 't'".to_owned(),
+        "UPDATE tickets SET approval = 'pending', payout_cents = NULL WHERE id = 't'".to_owned(),
+        "UPDATE tickets SET assignee_id = 'b' WHERE id = 't'".to_owned(),
+        "UPDATE audit_log SET at = 1".to_owned(),
+        "DELETE FROM audit_log".to_owned(),
     ] {
-        assert_eq!(run(statement).await.unwrap_err().kind(), StoreErrorKind::Constraint, "{statement}");
+        assert_eq!(
+            run(&store, statement.as_str()).await.unwrap_err().kind(),
+            StoreErrorKind::Constraint,
+            "{statement}"
+        );
     }
+    assert_eq!(run(&store, pay("t", "a", 15, 2)).await.unwrap_err().kind(), StoreErrorKind::Duplicate);
+    run(&store, pay("u", "a", 15, 2)).await.unwrap();
 }

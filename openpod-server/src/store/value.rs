@@ -215,6 +215,7 @@ words!(
     AgentId,
     AgentKeyId,
     OwnerId,
+    ApiKeyId,
     ProjectId,
     PositionId,
     ApplicationId,
@@ -238,6 +239,7 @@ words!(
     PositionStatus,
     ApplicationStatus,
     AccountKind,
+    ActorKind,
     TransactionKind,
     EventKind,
 );

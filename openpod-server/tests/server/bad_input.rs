@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::world::{AGENT, OWNER, Person, Project, World};
 
+const NO_KEY: &str = "0123456789abcdef01234567";
 const NOBODY: &str = "018f0000-0000-7000-8000-000000000000";
 
 /// Method, path, caller and body of a call, and the status and code that it gets.
@@ -57,6 +58,8 @@ impl Stage {
                         "ledger_transactions",
                         "ledger_entries",
                         "idempotency_keys",
+                        "api_keys",
+                        "audit_log",
                         "channel_reads",
                     ] {
                         let sql = format!("SELECT count(*) AS n FROM {table}");
@@ -184,7 +187,8 @@ async fn every_operation_with_a_body_refuses_what_is_no_json_object_for_it() {
     let stage = Stage::set().await;
     let before = stage.inventory().await;
     for operation in operations().filter(|operation| takes_body(operation)) {
-        let path = stage.path(operation, &stage.ticket);
+        let names_a_key = operation.path.contains("{key_id}");
+        let path = stage.path(operation, if names_a_key { NO_KEY } else { &stage.ticket });
         let send = |body: Vec<u8>| {
             let mut request = Request::builder().method(operation.method.clone()).uri(&path);
             if let Some(caller) = stage.caller(operation) {
@@ -195,6 +199,10 @@ async fn every_operation_with_a_body_refuses_what_is_no_json_object_for_it() {
         for body in
             ["{", "[]", "null", "5", "\"x\"", "{}{}", "\u{feff}{}", "{\"a\":\u{1}}", "{\"title\": {}}", "{}"]
         {
+            // A key may be rotated without saying how.
+            if names_a_key && matches!(body, "{}" | "{\"title\": {}}") {
+                continue;
+            }
             let answer = send(body.into()).await;
             assert_eq!(answer.refusal(), (400, "invalid_request"), "{} {body}", operation.name);
         }

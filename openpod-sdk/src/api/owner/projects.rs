@@ -55,10 +55,29 @@ pub struct ProjectOverview {
     pub project: Project,
     /// What was paid so far, commission included, in cents.
     pub spent_cents: Cents,
+    /// What may still be paid, in cents; null when the project has no budget.
+    #[serde(default)]
+    pub budget_left_cents: Option<Cents>,
+    /// Whom it was paid for, the most first.
+    #[serde(default)]
+    pub spending: Vec<AgentSpending>,
     /// The channel #general.
     pub general_channel_id: ChannelId,
     /// Who works on it.
     pub members: Vec<Member>,
+}
+
+/// What a project paid for the work of one agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentSpending {
+    /// The agent.
+    pub agent_key_id: AgentKeyId,
+    /// Its name.
+    pub name: String,
+    /// How many tickets were paid.
+    pub ticket_count: u64,
+    /// What was paid for them, commission included, in cents.
+    pub amount_cents: Cents,
 }
 
 /// An agent of a project.

@@ -115,6 +115,20 @@ open_enum! {
 }
 
 open_enum! {
+    /// Who changed something.
+    ActorKind {
+        /// An agent, with its key.
+        Agent => "agent",
+        /// A person who owns projects, with a token.
+        Owner => "owner",
+        /// Somebody without a key, who registers.
+        Anybody => "anybody",
+        /// Whoever runs the platform, at its command line.
+        Operator => "operator",
+    }
+}
+
+open_enum! {
     /// Why money moved.
     TransactionKind {
         /// A deliverable was approved.

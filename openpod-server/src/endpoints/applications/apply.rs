@@ -3,9 +3,11 @@
 use axum::extract::State;
 use openpod_sdk::api::applications::ApplyToPosition;
 use openpod_sdk::api::{ApplicationStatus, ProjectStatus};
+use serde_json::json;
 
 use crate::app::App;
 use crate::domain::application::{Refusal, may_apply};
+use crate::domain::audit::Change;
 use crate::domain::permission::{Actor, Standing};
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
@@ -36,7 +38,9 @@ pub async fn apply(
             let deciders = standings::deciders(tx, project).await?;
             marks::touch(tx, &deciders).await?;
             let known = applications::find(tx, &id).await?.ok_or_else(missing)?;
-            Ok(Answer::created(known.application))
+            let facts = json!({"position_id": new.position_id});
+            let change = Change::made("application", &id, &facts).in_project(project);
+            Ok(Answer::created(known.application).changing(change))
         })
     })
     .await

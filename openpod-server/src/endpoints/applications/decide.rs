@@ -4,9 +4,11 @@ use axum::extract::State;
 use openpod_sdk::api::Endpoint;
 use openpod_sdk::api::applications::{Application, ApplicationDecision, ApplicationPath};
 use openpod_sdk::webhook::{ApplicationAccepted, ApplicationRejected, Event};
+use serde_json::json;
 
 use crate::app::App;
 use crate::domain::application::{Verdict, decide as judge};
+use crate::domain::audit::Change;
 use crate::domain::permission::{Actor, Standing};
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
@@ -35,7 +37,8 @@ where
             }
             tell(tx, &known, &verdict, body.comment, &actor).await?;
             let decided = applications::find(tx, &path.application_id).await?.ok_or_else(missing)?;
-            Ok(Answer::ok(decided.application))
+            let answer = Answer::ok(decided.application);
+            Ok(changes(&known, &verdict).into_iter().fold(answer, Answer::changing))
         })
     })
     .await
@@ -49,6 +52,17 @@ async fn may_decide(tx: &mut Tx<'_>, actor: &Actor, known: &Known) -> Result<(),
         return Err(ApiError::not_found("application"));
     }
     access::decider(tx, actor, &known.position.project_id, "decide applications").await
+}
+
+fn changes(known: &Known, verdict: &Verdict) -> Vec<Change> {
+    let (before, after) = (json!({"status": known.application.status}), json!({"status": verdict.status()}));
+    let decided = Change::altered("application", &known.application.id, &before, &after);
+    let joined = matches!(verdict, Verdict::Accepted(_)).then(|| {
+        let facts = json!({"role_level": known.position.role_level, "position_id": known.position.id});
+        Change::made("membership", &known.agent, &facts)
+    });
+    let changes = [Some(decided), joined].into_iter().flatten();
+    changes.map(|change| change.in_project(&known.position.project_id)).collect()
 }
 
 async fn tell(

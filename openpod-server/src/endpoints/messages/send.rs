@@ -4,8 +4,10 @@ use axum::extract::State;
 use openpod_sdk::api::ProjectId;
 use openpod_sdk::api::messages::{Message, SendMessage};
 use openpod_sdk::webhook::{Event, MessageReceived};
+use serde_json::json;
 
 use crate::app::App;
+use crate::domain::audit::Change;
 use crate::domain::permission::Actor;
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
@@ -21,8 +23,10 @@ pub async fn send(State(app): State<App>, call: Call<SendMessage>) -> Result<Ans
             let channel = channels::find(tx, &new.project_id, Some(&new.channel_id)).await?;
             let channel = channel.ok_or_else(|| ApiError::not_found("channel"))?;
             let message = channels::add_message(tx, &channel.id, &actor, &new.content).await?;
+            let facts = json!({"channel_id": channel.id});
+            let change = Change::made("message", &message.id, &facts).in_project(&new.project_id);
             tell(tx, &message, channel, new.project_id, &actor).await?;
-            Ok(Answer::created(message))
+            Ok(Answer::created(message).changing(change))
         })
     })
     .await

@@ -4,7 +4,7 @@ use axum::extract::State;
 use openpod_sdk::api::Endpoint;
 use openpod_sdk::api::positions::{NewPosition, Position};
 
-use super::open;
+use super::{open, opened};
 use crate::app::App;
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
@@ -19,7 +19,8 @@ where
         Box::pin(async move {
             access::decider(tx, &actor, &new.project_id, "open positions").await?;
             let position = open(tx, &new.project_id, &new.position, &actor).await?;
-            Ok(Answer::created(position))
+            let change = opened(&position, &new.project_id);
+            Ok(Answer::created(position).changing(change))
         })
     })
     .await

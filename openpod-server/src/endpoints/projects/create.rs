@@ -4,8 +4,10 @@ use axum::extract::State;
 use openpod_sdk::api::positions::PositionSpec;
 use openpod_sdk::api::projects::{ChannelStub, CreatedProject, NewProject, PositionStub, ProjectStub};
 use openpod_sdk::api::{Endpoint, ErrorCode, ProjectStatus, RoleLevel};
+use serde_json::json;
 
 use crate::app::App;
+use crate::domain::audit::Change;
 use crate::domain::permission::Actor;
 use crate::domain::repository::Repository;
 use crate::endpoints::positions;
@@ -27,18 +29,24 @@ where
             }
             let id = projects::insert(tx, &actor, &new, repository.as_ref()).await?;
             let channel = channels::insert(tx, &id, channels::GENERAL).await?;
+            let facts =
+                json!({"title": new.title, "budget_cents": new.budget_cents, "github_repo": new.github_repo});
+            let mut changes = vec![Change::made("project", &id, &facts).in_project(&id)];
             let pm_position = positions::open(tx, &id, &project_manager(), &actor).await?;
+            changes.push(positions::opened(&pm_position, &id));
             let mut further = Vec::new();
             for position in &new.positions {
                 let opened = positions::open(tx, &id, position, &actor).await?;
+                changes.push(positions::opened(&opened, &id));
                 further.push(PositionStub { id: opened.id, title: opened.title });
             }
-            Ok(Answer::created(CreatedProject {
+            let answer = Answer::created(CreatedProject {
                 project: ProjectStub { id, title: new.title, status: ProjectStatus::Open },
                 pm_position: PositionStub { id: pm_position.id, title: pm_position.title },
                 channel: ChannelStub { id: channel, name: channels::GENERAL.to_owned() },
                 positions: further,
-            }))
+            });
+            Ok(changes.into_iter().fold(answer, Answer::changing))
         })
     })
     .await

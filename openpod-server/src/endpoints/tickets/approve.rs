@@ -3,12 +3,14 @@
 use axum::extract::State;
 use openpod_sdk::api::owner::OwnerJudgement;
 use openpod_sdk::api::tickets::{Judged, JudgedTicket, Judgement, Payment as Paid, TicketPath};
-use openpod_sdk::api::{AgentKeyId, ApprovalStatus, Endpoint, ErrorCode, TransactionId};
+use openpod_sdk::api::{AgentKeyId, ApprovalStatus, CommentId, Endpoint, ErrorCode, TransactionId};
 use openpod_sdk::webhook::{DeliverableApproved, DeliverableRejected, Event};
+use serde_json::json;
 
-use super::overtaken;
+use super::{altered, commented, overtaken};
 use crate::app::App;
 use crate::domain::approval::{Outcome, Payment, Refusal, judge, may_judge};
+use crate::domain::audit::Change;
 use crate::domain::permission::Actor;
 use crate::domain::ticket::Ticket;
 use crate::endpoints::access;
@@ -30,10 +32,14 @@ where
             access::unchanged(if_match, ticket.version)?;
             let purse = ledger::purse(tx, &ticket.project_id).await?;
             let outcome = judge(&ticket, &judgement.action, judgement.payout_cents, purse, tx.now())?;
-            let transaction = save(tx, &outcome, &judgement, rating, &actor).await?;
+            let (transaction, comment) = save(tx, &outcome, &judgement, rating, &actor).await?;
             tell(tx, &outcome, &judgement, transaction.as_ref(), &actor).await?;
             let version = outcome.ticket.version;
-            Ok(Answer::ok(judged(outcome, transaction)).etag(version))
+            let mut changes = vec![altered(ticket, outcome.ticket.clone())];
+            changes.extend(comment.map(|id| commented(&id, &outcome.ticket)));
+            changes.extend(transaction.as_ref().map(|id| paid(id, &outcome, rating)));
+            let answer = Answer::ok(judged(outcome, transaction)).etag(version);
+            Ok(changes.into_iter().fold(answer, Answer::changing))
         })
     })
     .await
@@ -45,23 +51,38 @@ async fn save(
     judgement: &Judgement,
     rating: Option<u8>,
     actor: &Actor,
-) -> Result<Option<TransactionId>, ApiError> {
+) -> Result<(Option<TransactionId>, Option<CommentId>), ApiError> {
     let ticket = &outcome.ticket;
     if !tickets::replace(tx, ticket).await? {
         return Err(overtaken());
     }
-    if let Some(comment) = judgement.comment.as_ref().filter(|text| !text.trim().is_empty()) {
-        tickets::add_comment(tx, &ticket.id, actor, comment).await?;
-    }
-    let (Some(payment), Some(worker)) = (outcome.payment, &ticket.assignee) else { return Ok(None) };
+    let comment = match judgement.comment.as_ref().filter(|text| !text.trim().is_empty()) {
+        Some(text) => Some(tickets::add_comment(tx, &ticket.id, actor, text).await?.0),
+        None => None,
+    };
+    let (Some(payment), Some(worker)) = (outcome.payment, &ticket.assignee) else {
+        return Ok((None, comment));
+    };
     if let Some(rating) = rating {
         ledger::rate(tx, &ticket.id, worker, rating).await?;
     }
     let paid = ledger::pay(tx, ticket, worker, payment, judgement.comment.as_deref()).await;
     match paid {
         Err(error) if error.kind() == StoreErrorKind::Duplicate => Err(Refusal::AlreadyApproved.into()),
-        paid => Ok(Some(paid?)),
+        paid => Ok((Some(paid?), comment)),
     }
+}
+
+/// What the audit log says of a payment.
+fn paid(id: &TransactionId, outcome: &Outcome, rating: Option<u8>) -> Change {
+    let ticket = &outcome.ticket;
+    let facts = json!({
+        "agent_key_id": ticket.assignee,
+        "amount_cents": outcome.payment.map(|payment| payment.payout),
+        "commission_cents": outcome.payment.map(|payment| payment.split.commission),
+        "rating": rating,
+    });
+    Change::made("payment", id, &facts).in_project(&ticket.project_id).of_ticket(&ticket.id)
 }
 
 async fn tell(

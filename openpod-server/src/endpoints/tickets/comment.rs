@@ -5,6 +5,7 @@ use openpod_sdk::api::Endpoint;
 use openpod_sdk::api::tickets::{Comment, NewComment, TicketPath};
 use openpod_sdk::webhook::{Event, TicketUpdated};
 
+use super::commented;
 use crate::app::App;
 use crate::domain::permission::Actor;
 use crate::domain::ticket::Ticket;
@@ -27,14 +28,16 @@ where
                 Actor::Agent(id) => (Some(id.clone()), None),
                 Actor::Owner(id) => (None, Some(id.clone())),
             };
-            Ok(Answer::created(Comment {
+            let change = commented(&id, &ticket);
+            let comment = Comment {
                 id: Some(id),
                 content: body.content,
                 author_agent_key_id: agent,
                 author_user_id: owner,
                 author_name: Some(standings::name(tx, &actor).await?),
                 created_at,
-            }))
+            };
+            Ok(Answer::created(comment).changing(change))
         })
     })
     .await

@@ -6,6 +6,7 @@ use openpod_sdk::api::{Endpoint, ErrorCode, Priority, TicketId, TicketType, Time
 
 use super::{assigned, not_a_member, shown};
 use crate::app::App;
+use crate::domain::audit::Change;
 use crate::domain::permission::Actor;
 use crate::domain::ticket::{Plan, State as Stands, Ticket};
 use crate::endpoints::access;
@@ -34,7 +35,9 @@ where
             tickets::insert(tx, &ticket).await?;
             tell(tx, &ticket, &actor).await?;
             let version = ticket.version;
-            Ok(Answer::created(shown(ticket, None)).etag(version))
+            let (id, project, ticket) = (ticket.id.clone(), ticket.project_id.clone(), shown(ticket, None));
+            let change = Change::made("ticket", &id, &ticket).in_project(&project).of_ticket(&id);
+            Ok(Answer::created(ticket).etag(version).changing(change))
         })
     })
     .await

@@ -5,7 +5,7 @@ use openpod_sdk::api::tickets::{TicketPatch, TicketPath, UpdatedTicket};
 use openpod_sdk::api::{Endpoint, Patch};
 use openpod_sdk::webhook::{Event, TicketUpdated};
 
-use super::{assigned, not_a_member, overtaken};
+use super::{altered, assigned, not_a_member, overtaken};
 use crate::app::App;
 use crate::domain::permission::Actor;
 use crate::domain::ticket::{Caller, Change, Ticket, decide};
@@ -30,14 +30,16 @@ where
             {
                 return Err(not_a_member());
             }
-            if !change.changed.is_empty() {
-                if !tickets::replace(tx, &change.ticket).await? {
-                    return Err(overtaken());
-                }
-                tell(tx, &change, &actor).await?;
-            }
             let version = change.ticket.version;
-            Ok(Answer::ok(updated(change.ticket)).etag(version))
+            if change.changed.is_empty() {
+                return Ok(Answer::ok(updated(change.ticket)).etag(version).unchanged());
+            }
+            if !tickets::replace(tx, &change.ticket).await? {
+                return Err(overtaken());
+            }
+            tell(tx, &change, &actor).await?;
+            let noted = altered(ticket, change.ticket.clone());
+            Ok(Answer::ok(updated(change.ticket)).etag(version).changing(noted))
         })
     })
     .await

@@ -5,9 +5,11 @@ use openpod_sdk::Secret;
 use openpod_sdk::api::webhooks::{CreateWebhook, CreatedWebhook};
 use openpod_sdk::api::{ErrorCode, EventKind};
 use openpod_sdk::webhook::SigningKey;
+use serde_json::json;
 
 use super::agent;
 use crate::app::App;
+use crate::domain::audit::Change;
 use crate::http::{Answer, ApiError, Call};
 use crate::store::webhooks::{NewWebhook, count, insert};
 
@@ -40,11 +42,18 @@ pub async fn create(
             let events = each_once(body.events);
             let webhook = NewWebhook { id, agent, url: body.url, events, secret, created_at };
             insert(tx, &webhook).await?;
+            let change = registered(&webhook);
             let NewWebhook { id, url, events, .. } = webhook;
-            Ok(Answer::created(CreatedWebhook { id, url, events, secret: shown }))
+            Ok(Answer::created(CreatedWebhook { id, url, events, secret: shown }).changing(change))
         })
     })
     .await
+}
+
+/// What the audit log says of a webhook. The rest of its address may hold a secret of its receiver.
+fn registered(webhook: &NewWebhook) -> Change {
+    let origin = url::Url::parse(&webhook.url).map(|url| url.origin().ascii_serialization()).ok();
+    Change::made("webhook", &webhook.id, &json!({"origin": origin, "events": webhook.events}))
 }
 
 fn generate(app: &App) -> Secret {

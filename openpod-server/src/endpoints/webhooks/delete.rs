@@ -1,10 +1,12 @@
 //! DELETE /webhooks/{webhook_id}
 
 use axum::extract::State;
+use openpod_sdk::api::Nothing;
 use openpod_sdk::api::webhooks::{DeleteWebhook, Deleted};
 
 use super::agent;
 use crate::app::App;
+use crate::domain::audit::Change;
 use crate::http::{Answer, ApiError, Call};
 use crate::store::webhooks;
 
@@ -20,7 +22,8 @@ pub async fn delete(
             if !webhooks::delete(tx, &agent, &path.webhook_id).await? {
                 return Err(ApiError::not_found("webhook"));
             }
-            Ok(Answer::ok(Deleted { deleted: true }))
+            let change = Change::removed("webhook", &path.webhook_id, &Nothing {});
+            Ok(Answer::ok(Deleted { deleted: true }).changing(change))
         })
     })
     .await
