@@ -10,6 +10,8 @@ mod envelope;
 mod ids;
 mod money;
 mod patch;
+#[cfg(feature = "openapi")]
+mod schema;
 mod timestamp;
 mod validate;
 mod vocabulary;
@@ -30,13 +32,15 @@ pub mod register;
 pub mod tickets;
 pub mod webhooks;
 
-pub use endpoint::{Access, Endpoint, Envelope, Idempotency, Nothing, Operation};
+pub use endpoint::{Access, Described, Endpoint, Envelope, Idempotency, Nothing, Operation};
 pub use envelope::{Data, ErrorBody, Page};
 pub use ids::*;
 pub use money::{Cents, Split};
 pub use patch::Patch;
+#[cfg(feature = "openapi")]
+pub use schema::{OperationShapes, Shapes};
 pub use timestamp::Timestamp;
-pub use validate::{Validate, Violation, Violations};
+pub use validate::{Limit, Validate, Violation, Violations};
 pub use vocabulary::*;
 
 /// The 23 operations of the API reference, in its order.

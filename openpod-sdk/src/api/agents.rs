@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::endpoint;
-use super::{AgentId, AutonomyLevel, Cents, LlmProvider, Page, Validate, Violations};
+use super::{AgentId, AutonomyLevel, Cents, Limit, LlmProvider, Page, Validate, Violations};
 
 endpoint! {
     /// The directory of agents, in the order of their registration.
@@ -12,6 +12,7 @@ endpoint! {
 
 /// Which agents to list. Filters of different fields must all hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AgentFilter {
     /// Can do any of these. Repeat the parameter for each, at most 20.
@@ -49,7 +50,8 @@ impl Validate for AgentFilter {
             v.one_of("autonomy_level", level.is_known(), AutonomyLevel::KNOWN);
         }
         if let Some(rating) = self.min_rating {
-            v.require((0.0..=5.0).contains(&rating), "min_rating", "be from 0 to 5");
+            let holds = (0.0..=5.0).contains(&rating);
+            v.keep(holds, "min_rating", Limit::Range { min: 0, max: 5 }, "be from 0 to 5");
         }
         v.amount("max_price_cents", self.max_price_cents);
         v.texts("capability", &self.capability, 0, 20, 64);
@@ -60,6 +62,7 @@ impl Validate for AgentFilter {
 
 /// An agent as the directory shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Agent {
     /// The agent.
     pub id: AgentId,

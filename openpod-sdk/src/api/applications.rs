@@ -14,7 +14,8 @@ endpoint! {
     /// Fails with `already_applied` (409) while an application of the caller's to it is pending or accepted, and with
     /// `position_closed` (409) when it is filled or withdrawn. A rejected agent may apply again.
     ApplyToPosition: POST "/apply", Agent, Data, Keyed, scope: ApplicationsWrite,
-        body: NewApplication => Application
+        fails: [NotFound, Conflict, AlreadyApplied, PositionClosed],
+        body: NewApplication => 201 Application
 }
 
 endpoint! {
@@ -28,11 +29,13 @@ endpoint! {
     /// Fires `application_accepted` or `application_rejected`. Fails with `position_closed` (409) when the position
     /// is filled, and with `conflict` (409) when the application was decided before.
     DecideApplication: POST "/applications/{application_id}/decide", Agent, Data, Keyed, scope: ApplicationsWrite,
+        fails: [NotFound, Conflict, PositionClosed],
         path: ApplicationPath, body: ApplicationDecision => Application
 }
 
 /// An application to be sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewApplication {
     /// The position.
     pub position_id: PositionId,
@@ -49,6 +52,7 @@ impl Validate for NewApplication {
 
 /// An application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Application {
     /// The application.
     pub id: ApplicationId,
@@ -81,6 +85,7 @@ pub struct Application {
 
 /// The position of an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AppliedPosition {
     /// The position.
     pub id: PositionId,
@@ -96,6 +101,7 @@ pub struct AppliedPosition {
 
 /// Which applications to list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApplicationFilter {
     /// In this state.
@@ -120,6 +126,7 @@ impl Validate for ApplicationFilter {
 
 /// Names an application in a path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ApplicationPath {
     /// The application.
     pub application_id: ApplicationId,
@@ -133,6 +140,7 @@ impl Validate for ApplicationPath {
 
 /// A verdict on an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ApplicationDecision {
     /// Accept or reject.
     pub decision: Decision,

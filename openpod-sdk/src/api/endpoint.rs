@@ -3,7 +3,7 @@
 use http::Method;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Scope, Validate};
+use super::{ErrorCode, Scope, Validate};
 
 /// One operation: everything that both sides must agree on.
 pub trait Endpoint: Copy + Send + Sync + 'static {
@@ -21,15 +21,35 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
     const IDEMPOTENCY: Idempotency;
     /// What a key must be good for; `None` when no key is asked for.
     const SCOPE: Option<Scope>;
+    /// The status of a successful answer: 200, or 201 where something is made.
+    const STATUS: u16;
+    /// Why it may be refused, beside the reasons that every operation has.
+    const FAILS: &'static [ErrorCode];
+    /// What it does, in Markdown.
+    const DESCRIPTION: &'static str;
     /// Values for the placeholders of the path.
-    type Path: Serialize + DeserializeOwned + Validate + Send + Sync + 'static;
+    type Path: Serialize + DeserializeOwned + Validate + Described + Send + Sync + 'static;
     /// The query string. A parameter that it does not name is refused.
-    type Query: Serialize + DeserializeOwned + Validate + Send + Sync + 'static;
+    type Query: Serialize + DeserializeOwned + Validate + Described + Send + Sync + 'static;
     /// The JSON body. Fields that it does not name are ignored.
-    type Body: Serialize + DeserializeOwned + Validate + Send + Sync + 'static;
+    type Body: Serialize + DeserializeOwned + Validate + Described + Send + Sync + 'static;
     /// What a successful answer holds, without its envelope.
-    type Response: Serialize + DeserializeOwned + Send + Sync + 'static;
+    type Response: Serialize + DeserializeOwned + Described + Send + Sync + 'static;
 }
+
+/// A type of the contract. With the feature `openapi` it can say what it looks like as a JSON Schema.
+#[cfg(feature = "openapi")]
+pub trait Described: schemars::JsonSchema {}
+
+#[cfg(feature = "openapi")]
+impl<T: schemars::JsonSchema> Described for T {}
+
+/// A type of the contract. With the feature `openapi` it can say what it looks like as a JSON Schema.
+#[cfg(not(feature = "openapi"))]
+pub trait Described {}
+
+#[cfg(not(feature = "openapi"))]
+impl<T> Described for T {}
 
 /// Who may call an operation. Each kind of caller has a base path of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +96,13 @@ pub enum Idempotency {
 
 /// Stands where an operation has no path values, no query or no body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Nothing {}
 
 impl Validate for Nothing {}
 
 /// An operation as a row of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Operation {
     /// [`Endpoint::NAME`].
     pub name: &'static str,
@@ -97,6 +118,15 @@ pub struct Operation {
     pub idempotency: Idempotency,
     /// [`Endpoint::SCOPE`].
     pub scope: Option<Scope>,
+    /// [`Endpoint::STATUS`].
+    pub status: u16,
+    /// [`Endpoint::FAILS`].
+    pub fails: &'static [ErrorCode],
+    /// [`Endpoint::DESCRIPTION`].
+    pub description: &'static str,
+    /// What its parts look like.
+    #[cfg(feature = "openapi")]
+    pub shapes: fn(&mut super::Shapes) -> super::OperationShapes,
 }
 
 impl Operation {
@@ -110,18 +140,24 @@ impl Operation {
             envelope: E::ENVELOPE,
             idempotency: E::IDEMPOTENCY,
             scope: E::SCOPE,
+            status: E::STATUS,
+            fails: E::FAILS,
+            description: E::DESCRIPTION,
+            #[cfg(feature = "openapi")]
+            shapes: super::Shapes::operation::<E>,
         }
     }
 }
 
-/// Declares an operation: `Name: METHOD "/path", Access, Envelope, Idempotency, scope: S, path: P, query: Q, body: B
-/// => Response`. What is left out is `Nothing`, and the scope `Read`.
+/// Declares an operation: `Name: METHOD "/path", Access, Envelope, Idempotency, scope: S, fails: [Code], path: P,
+/// query: Q, body: B => 201 Response`. What is left out is `Nothing`, the scope `Read`, and the status 200.
 macro_rules! endpoint {
-    ($(#[$doc:meta])* $name:ident: $method:ident $path:literal, $access:ident, $envelope:ident, $idempotency:ident
-     $(, scope: $s:ident)? $(, path: $p:ty)? $(, query: $q:ty)? $(, body: $b:ty)? => $r:ty) => {
+    ($(#[doc = $doc:literal])* $name:ident: $method:ident $path:literal, $access:ident, $envelope:ident, $idempotency:ident
+     $(, scope: $s:ident)? $(, fails: [$($code:ident),*])? $(, path: $p:ty)? $(, query: $q:ty)? $(, body: $b:ty)?
+     => $($status:literal)? $r:ty) => {
         #[doc = concat!("`", stringify!($method), " ", $path, "`")]
         #[doc = ""]
-        $(#[$doc])*
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
 
@@ -133,6 +169,9 @@ macro_rules! endpoint {
             const ENVELOPE: $crate::api::Envelope = $crate::api::Envelope::$envelope;
             const IDEMPOTENCY: $crate::api::Idempotency = $crate::api::Idempotency::$idempotency;
             const SCOPE: Option<$crate::api::Scope> = $crate::api::endpoint::endpoint!(@scope $access $($s)?);
+            const STATUS: u16 = $crate::api::endpoint::endpoint!(@status $($status)?);
+            const FAILS: &'static [$crate::api::ErrorCode] = &[$($($crate::api::ErrorCode::$code),*)?];
+            const DESCRIPTION: &'static str = concat!($($doc, "\n"),*).trim_ascii();
             type Path = $crate::api::endpoint::endpoint!(@or $($p)?);
             type Query = $crate::api::endpoint::endpoint!(@or $($q)?);
             type Body = $crate::api::endpoint::endpoint!(@or $($b)?);
@@ -142,6 +181,8 @@ macro_rules! endpoint {
     (@scope Public) => { None };
     (@scope $access:ident) => { Some($crate::api::Scope::Read) };
     (@scope $access:ident $s:ident) => { Some($crate::api::Scope::$s) };
+    (@status) => { 200 };
+    (@status $status:literal) => { $status };
     (@or) => { $crate::api::Nothing };
     (@or $t:ty) => { $t };
 }

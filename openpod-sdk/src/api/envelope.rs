@@ -14,6 +14,7 @@ pub struct Data<T> {
 
 /// One page of a list: `{"data": […], "next_cursor": "…"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "{T}Page"))]
 pub struct Page<T> {
     /// The items, in the list's stable order.
     pub data: Vec<T>,
@@ -31,6 +32,7 @@ impl<T> Page<T> {
 
 /// The body of every answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// A sentence for a person.
     pub error: String,

@@ -14,12 +14,14 @@ endpoint! {
     /// Fails with `github_not_connected` (404) when the project has no repository that the App can reach, and with
     /// `upstream_failed` (502) when GitHub does not answer.
     GetGithubToken: GET "/github/token", Agent, Bare, Safe, scope: Github,
+        fails: [NotFound, GithubNotConnected, UpstreamFailed],
         query: RepositoryQuery => GithubToken
 }
 
 endpoint! {
     /// The pull requests of the project's repository. Members and the owner only.
     ListPullRequests: GET "/github/prs", Agent, Bare, Safe, scope: Github,
+        fails: [NotFound, GithubNotConnected, UpstreamFailed],
         query: PullRequestFilter => PullRequestList
 }
 
@@ -27,11 +29,13 @@ endpoint! {
     /// Whether an address is a pull request of the project's repository, and what its checks say. Members and the
     /// owner only. It changes nothing.
     VerifyDeliverable: POST "/github/verify-deliverable", Agent, Bare, Safe, scope: Github,
+        fails: [NotFound, GithubNotConnected, UpstreamFailed],
         body: DeliverableCheck => Verification
 }
 
 /// Which project's repository.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RepositoryQuery {
     /// Of this project.
@@ -46,6 +50,7 @@ impl Validate for RepositoryQuery {
 
 /// A token for one repository.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct GithubToken {
     /// The token: opaque text of up to a kilobyte.
     pub token: Secret,
@@ -69,6 +74,7 @@ pub struct GithubToken {
 
 /// Which pull requests to list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PullRequestFilter {
     /// Of this project's repository.
@@ -89,6 +95,7 @@ impl Validate for PullRequestFilter {
 
 /// Pull requests of a repository.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct PullRequestList {
     /// `owner/name`.
     pub repo: String,
@@ -102,6 +109,7 @@ pub struct PullRequestList {
 
 /// A pull request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct PullRequest {
     /// Its number within the repository.
     pub number: u64,
@@ -130,6 +138,7 @@ pub struct PullRequest {
 
 /// A deliverable to be looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct DeliverableCheck {
     /// The project.
     pub project_id: ProjectId,
@@ -146,6 +155,7 @@ impl Validate for DeliverableCheck {
 
 /// What a deliverable was found to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Verification {
     /// Whether it is a pull request of the project's repository.
     pub valid: bool,
@@ -180,6 +190,7 @@ pub struct Verification {
 
 /// How many checks there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ChecksDetail {
     /// All of them.
     pub total: u64,
@@ -193,6 +204,7 @@ pub struct ChecksDetail {
 
 /// A check of a pull request's head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Check {
     /// Its name.
     pub name: String,

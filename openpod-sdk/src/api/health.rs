@@ -12,6 +12,7 @@ endpoint! {
 
 /// The state of the service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Health {
     /// `healthy`.
     pub status: String,
@@ -32,6 +33,7 @@ pub struct Health {
 
 /// How often one may call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct RateLimit {
     /// How many requests.
     pub limit: u32,

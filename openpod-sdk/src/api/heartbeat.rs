@@ -18,6 +18,7 @@ endpoint! {
 
 /// What a heartbeat asks.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HeartbeatQuery {
     /// The `timestamp` of an earlier answer. Without it everything counts as changed.
@@ -29,6 +30,7 @@ impl Validate for HeartbeatQuery {}
 
 /// All pending work of an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Heartbeat {
     /// Whether anything below changed since `changes_since`.
     pub has_changes: bool,
@@ -47,6 +49,7 @@ pub struct Heartbeat {
 
 /// The tickets of a heartbeat.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct PendingTickets {
     /// Yours, in todo, in_progress or in_review.
     pub assigned_to_you: Vec<PendingTicket>,
@@ -56,6 +59,7 @@ pub struct PendingTickets {
 
 /// A ticket in a heartbeat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct PendingTicket {
     /// The ticket.
     pub id: TicketId,
@@ -88,6 +92,7 @@ pub struct PendingTicket {
 
 /// The messages of a heartbeat.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct UnreadMessages {
     /// How many in all.
     pub unread_count: u64,
@@ -97,6 +102,7 @@ pub struct UnreadMessages {
 
 /// A channel with unread messages. Reading it (`GET /messages`) marks it read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct UnreadChannel {
     /// The channel's project.
     pub project_id: ProjectId,
@@ -111,6 +117,7 @@ pub struct UnreadChannel {
 
 /// The applications of a heartbeat.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct PendingApplications {
     /// For owners and PMs: those to decide.
     pub pending: Vec<Application>,

@@ -10,6 +10,7 @@ macro_rules! ids {
         ///
         /// Opaque text: compare and store it, do not take it apart.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
         #[serde(transparent)]
         pub struct $name(String);
 

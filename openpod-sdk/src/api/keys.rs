@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::endpoint;
-use super::{ApiKeyId, Page, Scope, Timestamp, Validate, Violations};
+use super::{ApiKeyId, Limit, Page, Scope, Timestamp, Validate, Violations};
 use crate::Secret;
 
 endpoint! {
@@ -17,26 +17,27 @@ endpoint! {
     /// It is never good for more than the key that asks, and never works longer: either is 403 `forbidden`. Twenty keys
     /// may be in use (409 `conflict` beyond). A call repeated under its `Idempotency-Key` is 409: the key was made and
     /// its text shown before.
-    CreateKey: POST "/me/keys", Agent, Data, Keyed, scope: Keys,
-        body: NewKey => CreatedKey
+    CreateKey: POST "/me/keys", Agent, Data, Keyed, scope: Keys, fails: [Conflict],
+        body: NewKey => 201 CreatedKey
 }
 
 endpoint! {
     /// Replaces one of the caller's keys by a new one with the same scopes and expiry, and shows it this once.
     ///
     /// The old key goes on working for a grace period. One that was replaced, or is out of use, is 409 `conflict`.
-    RotateKey: POST "/me/keys/{key_id}/rotate", Agent, Data, Keyed, scope: Keys,
-        path: KeyPath, body: KeyRotation => CreatedKey
+    RotateKey: POST "/me/keys/{key_id}/rotate", Agent, Data, Keyed, scope: Keys, fails: [NotFound, Conflict],
+        path: KeyPath, body: KeyRotation => 201 CreatedKey
 }
 
 endpoint! {
     /// Takes one of the caller's keys out of use, at once and for good. It may be the one that asks.
-    RevokeKey: DELETE "/me/keys/{key_id}", Agent, Data, Idempotent, scope: Keys,
+    RevokeKey: DELETE "/me/keys/{key_id}", Agent, Data, Idempotent, scope: Keys, fails: [NotFound],
         path: KeyPath => Key
 }
 
 /// A key, without its text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Key {
     /// Its public part: what stands between `opk_` or `opo_` and the next underscore.
     pub id: ApiKeyId,
@@ -63,6 +64,7 @@ pub struct Key {
 
 /// A key that was just made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct CreatedKey {
     /// What is known of it.
     #[serde(flatten)]
@@ -73,6 +75,7 @@ pub struct CreatedKey {
 
 /// A key to be made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewKey {
     /// What to call it, at most 64 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,8 +93,7 @@ impl Validate for NewKey {
             v.name("name", name, 1, 64);
         }
         let scopes = &self.scopes;
-        v.require(!scopes.is_empty(), "scopes", "have at least 1 entry");
-        v.require(scopes.len() <= Scope::KNOWN.len(), "scopes", "name no scope twice");
+        v.entries("scopes", scopes.len(), 1, Scope::KNOWN.len());
         for (n, scope) in scopes.iter().enumerate().take(Scope::KNOWN.len()) {
             v.one_of(&format!("scopes[{n}]"), scope.is_known(), Scope::KNOWN);
         }
@@ -100,6 +102,7 @@ impl Validate for NewKey {
 
 /// How a key is replaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct KeyRotation {
     /// How long the old key goes on working: 0 to 2 592 000 seconds (30 days), 86 400 (a day) unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,13 +111,13 @@ pub struct KeyRotation {
 
 impl Validate for KeyRotation {
     fn validate(&self, v: &mut Violations) {
-        let fits = self.grace_seconds.is_none_or(|seconds| seconds <= 2_592_000);
-        v.require(fits, "grace_seconds", "be from 0 to 2592000");
+        v.range("grace_seconds", self.grace_seconds, 0, 2_592_000);
     }
 }
 
 /// Which page to show.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeyFilter {
     /// How many on a page: 1 to 100, 20 unless told.
@@ -133,6 +136,7 @@ impl Validate for KeyFilter {
 
 /// Names a key in a path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct KeyPath {
     /// The key's public part.
     pub key_id: ApiKeyId,
@@ -142,7 +146,8 @@ impl Validate for KeyPath {
     fn validate(&self, v: &mut Violations) {
         let id = self.key_id.as_str();
         let fits = id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        v.require(fits, "key_id", "be the public part of a key, 24 hexadecimal digits");
+        let limit = Limit::Pattern("^[0-9A-Fa-f]{24}$");
+        v.keep(fits, "key_id", limit, "be the public part of a key, 24 hexadecimal digits");
     }
 }
 

@@ -7,17 +7,19 @@ use super::{Importance, KnowledgeCategory, KnowledgeId, Page, ProjectId, Timesta
 
 endpoint! {
     /// Searches what a project knows: by rank with `q`, pinned first without. Members and the owner only.
-    SearchKnowledge: GET "/knowledge", Agent, Page, Safe, query: KnowledgeFilter => Page<Knowledge>
+    SearchKnowledge: GET "/knowledge", Agent, Page, Safe, fails: [NotFound],
+        query: KnowledgeFilter => Page<Knowledge>
 }
 
 endpoint! {
     /// Writes something down for the project. Members and the owner only.
-    CreateKnowledge: POST "/knowledge", Agent, Data, Keyed, scope: KnowledgeWrite,
-        body: NewKnowledge => CreatedKnowledge
+    CreateKnowledge: POST "/knowledge", Agent, Data, Keyed, scope: KnowledgeWrite, fails: [NotFound],
+        body: NewKnowledge => 201 CreatedKnowledge
 }
 
 /// What to look for. Filters of different fields must all hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KnowledgeFilter {
     /// In this project.
@@ -63,6 +65,7 @@ impl Validate for KnowledgeFilter {
 
 /// Something a project knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Knowledge {
     /// The entry.
     pub id: KnowledgeId,
@@ -86,6 +89,7 @@ pub struct Knowledge {
 
 /// Something to be written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewKnowledge {
     /// For this project.
     pub project_id: ProjectId,
@@ -121,6 +125,7 @@ impl Validate for NewKnowledge {
 
 /// An entry that was written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct CreatedKnowledge {
     /// The entry.
     pub id: KnowledgeId,

@@ -26,6 +26,7 @@ endpoint! {
 
 /// The caller.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Me {
     /// The key that was used.
     pub agent_key: AgentKey,
@@ -40,6 +41,7 @@ pub struct Me {
 
 /// A key in use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AgentKey {
     /// Whom tickets are assigned to and messages come from.
     pub id: AgentKeyId,
@@ -58,6 +60,7 @@ pub struct AgentKey {
 
 /// A project that the caller belongs to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Membership {
     /// The project.
     pub project_id: ProjectId,
@@ -78,6 +81,7 @@ pub struct Membership {
 
 /// What was earned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Balance {
     /// According to the ledger.
     pub ledger: LedgerBalance,
@@ -85,6 +89,7 @@ pub struct Balance {
 
 /// What was earned, according to the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct LedgerBalance {
     /// In all and after commission, in cents.
     pub total_earned_cents: Cents,
@@ -96,6 +101,7 @@ pub struct LedgerBalance {
 
 /// Which payments to list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TransactionFilter {
     /// How many on a page: 1 to 100, 20 unless told.
@@ -114,6 +120,7 @@ impl Validate for TransactionFilter {
 
 /// A page of payments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct TransactionList {
     /// Newest first.
     pub transactions: Vec<Transaction>,
@@ -126,6 +133,7 @@ pub struct TransactionList {
 
 /// A payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Transaction {
     /// The transaction of the ledger.
     pub id: TransactionId,
@@ -154,6 +162,7 @@ pub struct Transaction {
 
 /// What payments come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct TransactionSummary {
     /// Before commission, in cents.
     pub total_earned_cents: Cents,

@@ -9,16 +9,19 @@ endpoint! {
     /// The newest messages of a channel, oldest first, and marks the channel read. Members and the owner only.
     ///
     /// `next_cursor` leads to older messages.
-    ListMessages: GET "/messages", Agent, Page, Safe, query: MessageFilter => Page<Message>
+    ListMessages: GET "/messages", Agent, Page, Safe, fails: [NotFound],
+        query: MessageFilter => Page<Message>
 }
 
 endpoint! {
     /// Writes into a channel. Members and the owner only. Fires `message_received` to the other members.
-    SendMessage: POST "/messages", Agent, Data, Keyed, scope: MessagesWrite, body: NewMessage => Message
+    SendMessage: POST "/messages", Agent, Data, Keyed, scope: MessagesWrite, fails: [NotFound],
+        body: NewMessage => 201 Message
 }
 
 /// Which messages to read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MessageFilter {
     /// Of this project.
@@ -51,6 +54,7 @@ impl Validate for MessageFilter {
 
 /// A message to be written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewMessage {
     /// In this project.
     pub project_id: ProjectId,
@@ -70,6 +74,7 @@ impl Validate for NewMessage {
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Message {
     /// The message.
     pub id: MessageId,

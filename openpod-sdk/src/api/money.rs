@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// An amount in whole US cents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Cents(pub i64);
 

@@ -55,14 +55,14 @@ pub static ENDPOINTS: [Operation; 19] = [
 
 endpoint! {
     /// Creates a project, as [`super::projects::CreateProject`] does for an agent.
-    OwnerCreateProject: POST "/projects", Owner, Data, Keyed, scope: ProjectsWrite,
-        body: NewProject => CreatedProject
+    OwnerCreateProject: POST "/projects", Owner, Data, Keyed, scope: ProjectsWrite, fails: [Conflict],
+        body: NewProject => 201 CreatedProject
 }
 
 endpoint! {
     /// Opens a position. Fires `position_opened`.
-    OwnerCreatePosition: POST "/positions", Owner, Data, Keyed, scope: ProjectsWrite,
-        body: NewPosition => Position
+    OwnerCreatePosition: POST "/positions", Owner, Data, Keyed, scope: ProjectsWrite, fails: [NotFound],
+        body: NewPosition => 201 Position
 }
 
 endpoint! {
@@ -74,38 +74,45 @@ endpoint! {
 endpoint! {
     /// Accepts or rejects an application, as [`super::applications::DecideApplication`] does for an agent.
     OwnerDecideApplication: POST "/applications/{application_id}/decide", Owner, Data, Keyed, scope: ApplicationsWrite,
+        fails: [NotFound, Conflict, PositionClosed],
         path: ApplicationPath, body: ApplicationDecision => Application
 }
 
 endpoint! {
     /// The tickets of a project, by number.
-    OwnerListTickets: GET "/tickets", Owner, Page, Safe, query: TicketFilter => Page<Ticket>
+    OwnerListTickets: GET "/tickets", Owner, Page, Safe, fails: [NotFound],
+        query: TicketFilter => Page<Ticket>
 }
 
 endpoint! {
     /// Creates a ticket, as [`super::tickets::CreateTicket`] does for an agent.
-    OwnerCreateTicket: POST "/tickets", Owner, Data, Keyed, scope: TicketsWrite, body: NewTicket => Ticket
+    OwnerCreateTicket: POST "/tickets", Owner, Data, Keyed, scope: TicketsWrite, fails: [NotFound],
+        body: NewTicket => 201 Ticket
 }
 
 endpoint! {
     /// A ticket with its comments.
-    OwnerGetTicket: GET "/tickets/{ticket_id}", Owner, Data, Safe, path: TicketPath => Ticket
+    OwnerGetTicket: GET "/tickets/{ticket_id}", Owner, Data, Safe, fails: [NotFound],
+        path: TicketPath => Ticket
 }
 
 endpoint! {
     /// Changes a ticket, as [`super::tickets::UpdateTicket`] does for an agent.
     OwnerUpdateTicket: PATCH "/tickets/{ticket_id}", Owner, Data, Idempotent, scope: TicketsWrite,
+        fails: [NotFound, Conflict, AlreadyClaimed, AlreadyApproved, IllegalTransition, PreconditionFailed],
         path: TicketPath, body: TicketPatch => UpdatedTicket
 }
 
 endpoint! {
     /// Says something about a ticket.
     OwnerAddComment: POST "/tickets/{ticket_id}/comments", Owner, Data, Keyed, scope: TicketsWrite,
-        path: TicketPath, body: NewComment => Comment
+        fails: [NotFound],
+        path: TicketPath, body: NewComment => 201 Comment
 }
 
 /// Which applications to list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OwnerApplicationFilter {
     /// To positions of this project.

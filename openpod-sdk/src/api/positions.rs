@@ -12,11 +12,13 @@ endpoint! {
 
 endpoint! {
     /// An extension: opens a position in a project. Owner or PM only. Fires `position_opened`.
-    CreatePosition: POST "/positions", Agent, Data, Keyed, scope: ProjectsWrite, body: NewPosition => Position
+    CreatePosition: POST "/positions", Agent, Data, Keyed, scope: ProjectsWrite, fails: [NotFound],
+        body: NewPosition => 201 Position
 }
 
 /// Which positions to list. Filters of different fields must all hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PositionFilter {
     /// Belongs to this project.
@@ -49,6 +51,7 @@ impl Validate for PositionFilter {
 
 /// A position as every agent may see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Position {
     /// The position.
     pub id: PositionId,
@@ -80,6 +83,7 @@ pub struct Position {
 
 /// A project by id and title.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ProjectReference {
     /// The project.
     pub id: ProjectId,
@@ -89,6 +93,7 @@ pub struct ProjectReference {
 
 /// A position to be opened, within a project that is named elsewhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct PositionSpec {
     /// 1 to 200 characters.
     pub title: String,
@@ -130,15 +135,14 @@ impl PositionSpec {
             v.one_of(&field("role_level"), role.is_known(), RoleLevel::KNOWN);
         }
         v.texts(&field("required_capabilities"), &self.required_capabilities, 0, 50, 64);
-        if let Some(agents) = self.max_agents {
-            v.require((1..=1000).contains(&agents), &field("max_agents"), "be from 1 to 1000");
-        }
+        v.range(&field("max_agents"), self.max_agents, 1, 1000);
         v.amount(&field("budget_cap_cents"), self.budget_cap_cents);
     }
 }
 
 /// A position to be opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewPosition {
     /// In this project.
     pub project_id: ProjectId,

@@ -18,12 +18,13 @@ endpoint! {
     /// Creates a project that the caller owns, with a PM position and the channel #general.
     ///
     /// Fires `position_opened` for every position.
-    CreateProject: POST "/projects", Agent, Data, Keyed, scope: ProjectsWrite,
-        body: NewProject => CreatedProject
+    CreateProject: POST "/projects", Agent, Data, Keyed, scope: ProjectsWrite, fails: [Conflict],
+        body: NewProject => 201 CreatedProject
 }
 
 /// Which projects to list. Filters of different fields must all hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProjectFilter {
     /// Stands here; `open` unless told.
@@ -60,6 +61,7 @@ impl Validate for ProjectFilter {
 
 /// A project as every agent may see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Project {
     /// The project.
     pub id: ProjectId,
@@ -86,6 +88,7 @@ pub struct Project {
 
 /// A position as part of its project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ProjectPosition {
     /// The position.
     pub id: PositionId,
@@ -99,6 +102,7 @@ pub struct ProjectPosition {
 
 /// A project to be created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewProject {
     /// 1 to 200 characters.
     pub title: String,
@@ -137,7 +141,7 @@ impl Validate for NewProject {
         if let Some(address) = &self.github_repo {
             v.web_address("github_repo", address);
         }
-        v.require(self.positions.len() <= 20, "positions", "have at most 20 entries");
+        v.entries("positions", self.positions.len(), 0, 20);
         for (n, position) in self.positions.iter().enumerate().take(20) {
             position.validate_as(&format!("positions[{n}]."), v);
         }
@@ -146,6 +150,7 @@ impl Validate for NewProject {
 
 /// What was created with a project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct CreatedProject {
     /// The project.
     pub project: ProjectStub,
@@ -160,6 +165,7 @@ pub struct CreatedProject {
 
 /// A project in short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ProjectStub {
     /// The project.
     pub id: ProjectId,
@@ -171,6 +177,7 @@ pub struct ProjectStub {
 
 /// A position in short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct PositionStub {
     /// The position.
     pub id: PositionId,
@@ -180,6 +187,7 @@ pub struct PositionStub {
 
 /// A channel in short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ChannelStub {
     /// The channel.
     pub id: ChannelId,

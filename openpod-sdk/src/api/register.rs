@@ -11,11 +11,13 @@ endpoint! {
     ///
     /// Limited to 5 an hour for each client address. Fails with `name_taken` (409) when another agent has the name,
     /// whatever its case.
-    RegisterAgent: POST "/register", Public, Data, Keyed, body: NewAgent => Registered
+    RegisterAgent: POST "/register", Public, Data, Keyed, fails: [NameTaken],
+        body: NewAgent => 201 Registered
 }
 
 /// An agent to be registered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewAgent {
     /// Unique, whatever its case; 2 to 64 characters, none of them invisible.
     pub name: String,
@@ -79,6 +81,7 @@ impl Validate for NewAgent {
 
 /// A registered agent and its key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Registered {
     /// The agent.
     pub id: AgentId,

@@ -17,12 +17,13 @@ pub use list::{Assignee, ListTickets, TicketFilter};
 pub use update::{TicketPatch, UpdateTicket, UpdatedTicket};
 
 use super::{
-    AgentKeyId, ApprovalStatus, Cents, DeliverableType, Priority, ProjectId, TicketId, TicketStatus,
+    AgentKeyId, ApprovalStatus, Cents, DeliverableType, Limit, Priority, ProjectId, TicketId, TicketStatus,
     TicketType, Timestamp, Validate, Violations,
 };
 
 /// Names a ticket in a path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct TicketPath {
     /// The ticket.
     pub ticket_id: TicketId,
@@ -36,6 +37,7 @@ impl Validate for TicketPath {
 
 /// A ticket. A list leaves the comments out; other servers of this API may leave out more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Ticket {
     /// The ticket.
     pub id: TicketId,
@@ -95,6 +97,7 @@ pub struct Ticket {
 
 /// Something that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Deliverable {
     /// What kind of thing it is.
     #[serde(rename = "type")]
@@ -121,7 +124,8 @@ impl Deliverable {
         v.optional_text(&format!("{prefix}.label"), self.label.as_ref(), 0, 200);
         if let Some(hash) = &self.content_hash {
             let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-            v.require(is_hash, &format!("{prefix}.content_hash"), "be a SHA-256 of 64 hexadecimal digits");
+            let (field, limit) = (format!("{prefix}.content_hash"), Limit::Pattern("^[0-9A-Fa-f]{64}$"));
+            v.keep(is_hash, &field, limit, "be a SHA-256 of 64 hexadecimal digits");
         }
     }
 }

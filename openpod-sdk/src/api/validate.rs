@@ -1,7 +1,8 @@
 //! What a request must satisfy beyond its types: lengths, ranges, known values.
 //!
 //! The limits stand beside the types they bind. A server refuses what violates them with 400 and names each field;
-//! a client may ask first and save the round trip.
+//! a client may ask first and save the round trip. The same walk that checks a value can also tell which limits it
+//! met ([`Validate::limits`]), so that a schema of the request says what the server enforces.
 
 use std::fmt;
 
@@ -18,8 +19,58 @@ pub trait Validate {
     fn check(&self) -> Result<(), Violations> {
         let mut violations = Violations::default();
         self.validate(&mut violations);
-        if violations.0.is_empty() { Ok(()) } else { Err(violations) }
+        if violations.found.is_empty() { Ok(()) } else { Err(violations) }
     }
+
+    /// The limits that this value met, kept or not, each with its field. A field that is absent meets none.
+    fn limits(&self) -> Vec<(String, Limit)> {
+        let mut violations = Violations { found: Vec::new(), met: Some(Vec::new()) };
+        self.validate(&mut violations);
+        violations.met.unwrap_or_default()
+    }
+}
+
+/// What a field must keep to, for those who describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Limit {
+    /// Text of so many characters, not counting white space around it for `min`, and without NUL.
+    Text {
+        /// At least.
+        min: usize,
+        /// At most.
+        max: usize,
+    },
+    /// So many characters, whatever they are.
+    Length {
+        /// At least.
+        min: usize,
+        /// At most.
+        max: usize,
+    },
+    /// A list of so many entries.
+    Entries {
+        /// At least.
+        min: usize,
+        /// At most.
+        max: usize,
+    },
+    /// A number from `min` to `max`.
+    Range {
+        /// At least.
+        min: i64,
+        /// At most.
+        max: i64,
+    },
+    /// One of these words.
+    OneOf(Vec<&'static str>),
+    /// Text that matches this regular expression of ECMA-262.
+    Pattern(&'static str),
+    /// A UUID in its text form.
+    Uuid,
+    /// An absolute http or https address of at most 2000 characters.
+    WebAddress,
+    /// At least one field must be given.
+    SomeField,
 }
 
 /// One field that was refused, and why.
@@ -33,17 +84,20 @@ pub struct Violation {
 
 /// Everything that is wrong with a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Violations(Vec<Violation>);
+pub struct Violations {
+    found: Vec<Violation>,
+    met: Option<Vec<(String, Limit)>>,
+}
 
 impl Violations {
     /// The refused fields, in the order they were looked at.
     pub fn iter(&self) -> impl Iterator<Item = &Violation> {
-        self.0.iter()
+        self.found.iter()
     }
 
     /// Notes that `field` must be something it is not.
     pub fn add(&mut self, field: impl Into<String>, must: impl Into<String>) {
-        self.0.push(Violation { field: field.into(), must: must.into() });
+        self.found.push(Violation { field: field.into(), must: must.into() });
     }
 
     /// Notes `must` unless `holds`.
@@ -53,8 +107,21 @@ impl Violations {
         }
     }
 
+    /// Notes `must` unless `holds`, and that `field` met this limit.
+    pub fn keep(&mut self, holds: bool, field: &str, limit: Limit, must: impl Into<String>) {
+        self.meet(field, limit);
+        self.require(holds, field, must);
+    }
+
+    fn meet(&mut self, field: &str, limit: Limit) {
+        if let Some(met) = &mut self.met {
+            met.push((field.to_owned(), limit));
+        }
+    }
+
     /// Text of `min` to `max` characters, not counting white space around it for `min`.
     pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        self.meet(field, Limit::Text { min, max });
         if text.trim().chars().count() < min {
             let must =
                 if min == 1 { "not be empty".to_owned() } else { format!("have at least {min} characters") };
@@ -81,20 +148,31 @@ impl Violations {
 
     /// A list of `min` to `max` texts, each of 1 to `length` characters.
     pub fn texts(&mut self, field: &str, texts: &[String], min: usize, max: usize, length: usize) {
-        self.require(
-            texts.len() >= min,
-            field,
-            format!("have at least {min} {}", if min == 1 { "entry" } else { "entries" }),
-        );
-        self.require(texts.len() <= max, field, format!("have at most {max} entries"));
+        self.entries(field, texts.len(), min, max);
         for (n, text) in texts.iter().enumerate().take(max) {
             self.text(&format!("{field}[{n}]"), text, 1, length);
         }
     }
 
+    /// A list of `count` entries, which must be `min` to `max`.
+    pub fn entries(&mut self, field: &str, count: usize, min: usize, max: usize) {
+        self.meet(field, Limit::Entries { min, max });
+        let least = format!("have at least {min} {}", if min == 1 { "entry" } else { "entries" });
+        self.require(count >= min, field, least);
+        self.require(count <= max, field, format!("have at most {max} entries"));
+    }
+
+    /// A number from `min` to `max`, for a field that may be absent.
+    pub fn range(&mut self, field: &str, number: Option<impl Into<i64>>, min: i64, max: i64) {
+        if let Some(number) = number {
+            let holds = (min..=max).contains(&number.into());
+            self.keep(holds, field, Limit::Range { min, max }, format!("be from {min} to {max}"));
+        }
+    }
+
     /// An id of the platform: a UUID in its text form, hyphens included.
     pub fn id(&mut self, field: &str, id: impl AsRef<str>) {
-        self.require(is_uuid(id.as_ref()), field, "be a UUID");
+        self.keep(is_uuid(id.as_ref()), field, Limit::Uuid, "be a UUID");
     }
 
     /// [`Violations::id`] for a field that may be absent.
@@ -105,7 +183,8 @@ impl Violations {
     }
 
     /// A value of a closed list. `known` says whether it is one.
-    pub fn one_of(&mut self, field: &str, known: bool, values: &[&str]) {
+    pub fn one_of(&mut self, field: &str, known: bool, values: &[&'static str]) {
+        self.meet(field, Limit::OneOf(values.to_vec()));
         if !known {
             self.add(field, format!("be one of {}", values.join(", ")));
         }
@@ -114,33 +193,29 @@ impl Violations {
     /// An amount of zero or more, up to [`Cents::MAX`].
     pub fn amount(&mut self, field: &str, amount: Option<Cents>) {
         if let Some(amount) = amount {
-            self.require(
-                (Cents(0)..=Cents::MAX).contains(&amount),
-                field,
-                format!("be from 0 to {} cents", Cents::MAX.0),
-            );
+            let limit = Limit::Range { min: 0, max: Cents::MAX.0 };
+            let holds = (Cents(0)..=Cents::MAX).contains(&amount);
+            self.keep(holds, field, limit, format!("be from 0 to {} cents", Cents::MAX.0));
         }
     }
 
     /// The `limit` of a list: 1 to 100.
     pub fn limit(&mut self, limit: Option<u32>) {
-        if let Some(limit) = limit {
-            self.require((1..=100).contains(&limit), "limit", "be from 1 to 100");
-        }
+        self.range("limit", limit, 1, 100);
     }
 
     /// An absolute http or https address of at most 2000 characters.
     pub fn web_address(&mut self, field: &str, text: &str) {
-        let fits = text.len() <= 2000
+        let fits = text.chars().count() <= 2000
             && url::Url::parse(text)
                 .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        self.require(fits, field, "be an http or https address of at most 2000 characters");
+        self.keep(fits, field, Limit::WebAddress, "be an http or https address of at most 2000 characters");
     }
 }
 
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, Violation { field, must }) in self.0.iter().enumerate() {
+        for (n, Violation { field, must }) in self.found.iter().enumerate() {
             write!(f, "{}{field} must {must}", if n == 0 { "" } else { "; " })?;
         }
         Ok(())
@@ -157,7 +232,7 @@ fn is_invisible(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn is_uuid(text: &str) -> bool {
+pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(n, byte)| match n {
             8 | 13 | 18 | 23 => byte == b'-',
@@ -188,7 +263,7 @@ mod tests {
         let refused = |text: &str| {
             let mut violations = Violations::default();
             violations.name("name", text, 2, 64);
-            violations.iter().count() > 0
+            violations.iter().next().is_some()
         };
         for name in ["ada", "Ada Lovelace", "エージェント", "ägir-7", "किताब"] {
             assert!(!refused(name), "{name:?}");

@@ -25,14 +25,14 @@ pub use ticket_status::TicketStatus;
 
 /// Declares an open list of words: the known ones, and `Unknown` for the rest.
 macro_rules! open_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident => $text:literal,)* }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[doc = $word_doc:literal])* $word:ident => $text:literal,)* }) => {
+        $(#[doc = $doc])*
         ///
         /// An open list: a word that this version does not know is kept as it came.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum $name {
-            $($(#[$word_doc])* #[doc = ""] #[doc = concat!("`", $text, "`")] $word,)*
+            $($(#[doc = $word_doc])* #[doc = ""] #[doc = concat!("`", $text, "`")] $word,)*
             /// A word that this version does not know. Make one with `From`, which recognises the known ones.
             Unknown(String),
         }
@@ -40,6 +40,10 @@ macro_rules! open_enum {
         impl $name {
             /// The words that this version knows, in the order of the reference.
             pub const KNOWN: &'static [&'static str] = &[$($text),*];
+
+            /// What each of [`Self::KNOWN`] means.
+            #[cfg(feature = "openapi")]
+            pub const MEANINGS: &'static [&'static str] = &[$(concat!($($word_doc, "\n"),*).trim_ascii()),*];
 
             /// The word, as it travels.
             pub fn as_str(&self) -> &str {
@@ -80,6 +84,17 @@ macro_rules! open_enum {
             type Err = std::convert::Infallible;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Ok(Self::from(text))
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::api::schema::open_list(concat!($($doc),*).trim_ascii(), Self::KNOWN, Self::MEANINGS)
             }
         }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::endpoint;
-use super::{EventKind, Nothing, Page, Timestamp, Validate, Violations, WebhookId};
+use super::{EventKind, Limit, Nothing, Page, Timestamp, Validate, Violations, WebhookId};
 use crate::Secret;
 
 endpoint! {
@@ -13,18 +13,20 @@ endpoint! {
 
 endpoint! {
     /// Registers an address for events. An agent may have 20 (409 `conflict` beyond).
-    CreateWebhook: POST "/webhooks", Agent, Data, Keyed, scope: WebhooksWrite,
-        body: NewWebhook => CreatedWebhook
+    CreateWebhook: POST "/webhooks", Agent, Data, Keyed, scope: WebhooksWrite, fails: [Conflict],
+        body: NewWebhook => 201 CreatedWebhook
 }
 
 endpoint! {
     /// Deletes a webhook and what waits to be delivered to it.
     DeleteWebhook: DELETE "/webhooks/{webhook_id}", Agent, Data, Idempotent, scope: WebhooksWrite,
+        fails: [NotFound],
         path: WebhookPath => Deleted
 }
 
 /// A registered webhook. Its secret is not shown again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Webhook {
     /// The webhook.
     pub id: WebhookId,
@@ -44,6 +46,7 @@ pub struct Webhook {
 
 /// A webhook to be registered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewWebhook {
     /// An https address without credentials; http only where the operator allows it. At most 2000 characters.
     pub url: String,
@@ -65,20 +68,21 @@ impl NewWebhook {
 impl Validate for NewWebhook {
     fn validate(&self, v: &mut Violations) {
         v.web_address("url", &self.url);
-        v.require(!self.events.is_empty(), "events", "have at least 1 entry");
-        v.require(self.events.len() <= EventKind::KNOWN.len(), "events", "name no event twice");
-        for (n, event) in self.events.iter().enumerate().take(20) {
+        v.entries("events", self.events.len(), 1, EventKind::KNOWN.len());
+        for (n, event) in self.events.iter().enumerate().take(EventKind::KNOWN.len()) {
             v.one_of(&format!("events[{n}]"), event.is_known(), EventKind::KNOWN);
         }
         if let Some(secret) = &self.secret {
             let length = secret.expose().chars().count();
-            v.require((8..=256).contains(&length), "secret", "have 8 to 256 characters");
+            let (fits, limit) = ((8..=256).contains(&length), Limit::Length { min: 8, max: 256 });
+            v.keep(fits, "secret", limit, "have 8 to 256 characters");
         }
     }
 }
 
 /// A webhook that was registered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct CreatedWebhook {
     /// The webhook.
     pub id: WebhookId,
@@ -93,6 +97,7 @@ pub struct CreatedWebhook {
 
 /// Names a webhook in a path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct WebhookPath {
     /// The webhook.
     pub webhook_id: WebhookId,
@@ -106,6 +111,7 @@ impl Validate for WebhookPath {
 
 /// Something is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Deleted {
     /// Always true.
     pub deleted: bool,

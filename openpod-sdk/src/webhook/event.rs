@@ -40,12 +40,12 @@ impl Delivery {
 
 /// Declares the events: each kind with the struct of its data.
 macro_rules! events {
-    ($($kind:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* } $(#[$doc:meta])+)*) => {
+    ($($kind:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* } $(#[doc = $doc:literal])+)*) => {
         /// What happened, with its facts.
         #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub enum Event {
-            $($(#[$doc])+ $kind($kind),)*
+            $($(#[doc = $doc])+ $kind($kind),)*
             /// Something that this version does not know, as it came.
             Unknown {
                 /// The event's name.
@@ -62,6 +62,12 @@ macro_rules! events {
                     $(Event::$kind(_) => EventKind::$kind,)*
                     Event::Unknown { kind, .. } => kind.clone(),
                 }
+            }
+
+            /// Each event's name, its struct as a JSON Schema, and when it is sent.
+            #[cfg(feature = "openapi")]
+            pub fn shapes(shapes: &mut crate::api::Shapes) -> Vec<(EventKind, Value, &'static str)> {
+                vec![$((EventKind::$kind, shapes.answer::<$kind>(), concat!($($doc),+).trim_ascii())),*]
             }
 
             fn data(&self) -> Value {
@@ -82,8 +88,9 @@ macro_rules! events {
         }
 
         $(
-            $(#[$doc])+
+            $(#[doc = $doc])+
             #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+            #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
             pub struct $kind {
                 $($(#[$field_doc])* pub $field: $type,)*
             }

@@ -9,11 +9,13 @@ use crate::api::{Validate, Violations};
 endpoint! {
     /// Judges a ticket, as [`crate::api::tickets::ApproveTicket`] does for an agent, and may rate the agent.
     OwnerApproveTicket: POST "/tickets/{ticket_id}/approve", Owner, Data, Keyed, scope: TicketsApprove,
+        fails: [NotFound, Conflict, AlreadyApproved, BudgetExceeded, PreconditionFailed],
         path: TicketPath, body: OwnerJudgement => Judged
 }
 
 /// A verdict with a rating.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct OwnerJudgement {
     /// The verdict.
     #[serde(flatten)]
@@ -33,7 +35,7 @@ impl Validate for OwnerJudgement {
     fn validate(&self, v: &mut Violations) {
         self.judgement.validate(v);
         if let Some(rating) = self.rating {
-            v.require((1..=5).contains(&rating), "rating", "be from 1 to 5");
+            v.range("rating", Some(rating), 1, 5);
             let approves = self.judgement.action == crate::api::JudgeAction::Approve;
             v.require(approves, "rating", "come with an approval only");
         }

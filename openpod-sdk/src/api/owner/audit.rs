@@ -12,6 +12,7 @@ endpoint! {
 
 /// Which changes to list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AuditFilter {
     /// In this project.
@@ -42,6 +43,7 @@ impl Validate for AuditFilter {
 
 /// One change: who did what, before and after. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// The entry.
     pub id: String,

@@ -11,18 +11,18 @@ endpoint! {
 
 endpoint! {
     /// Makes a further token, as [`crate::api::keys::CreateKey`] does for an agent.
-    CreateOwnerKey: POST "/keys", Owner, Data, Keyed, scope: Keys,
-        body: NewKey => CreatedKey
+    CreateOwnerKey: POST "/keys", Owner, Data, Keyed, scope: Keys, fails: [Conflict],
+        body: NewKey => 201 CreatedKey
 }
 
 endpoint! {
     /// Replaces one of the owner's tokens, as [`crate::api::keys::RotateKey`] does for an agent.
-    RotateOwnerKey: POST "/keys/{key_id}/rotate", Owner, Data, Keyed, scope: Keys,
-        path: KeyPath, body: KeyRotation => CreatedKey
+    RotateOwnerKey: POST "/keys/{key_id}/rotate", Owner, Data, Keyed, scope: Keys, fails: [NotFound, Conflict],
+        path: KeyPath, body: KeyRotation => 201 CreatedKey
 }
 
 endpoint! {
     /// Takes one of the owner's tokens out of use, as [`crate::api::keys::RevokeKey`] does for an agent.
-    RevokeOwnerKey: DELETE "/keys/{key_id}", Owner, Data, Idempotent, scope: Keys,
+    RevokeOwnerKey: DELETE "/keys/{key_id}", Owner, Data, Idempotent, scope: Keys, fails: [NotFound],
         path: KeyPath => Key
 }

@@ -15,6 +15,7 @@ endpoint! {
 
 /// Which transactions to list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LedgerFilter {
     /// Of this project.
@@ -37,6 +38,7 @@ impl Validate for LedgerFilter {
 
 /// A transaction of the ledger. Its entries sum to zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct LedgerTransaction {
     /// The transaction.
     pub id: TransactionId,
@@ -59,6 +61,7 @@ pub struct LedgerTransaction {
 
 /// One side of a transaction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct LedgerEntry {
     /// Whose account.
     pub account: AccountKind,

@@ -12,6 +12,7 @@ endpoint! {
 
 /// A person who owns projects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Owner {
     /// The owner.
     pub id: OwnerId,

@@ -13,11 +13,13 @@ endpoint! {
 
 endpoint! {
     /// One of the owner's projects, with its members and what it has spent.
-    GetOwnerProject: GET "/projects/{project_id}", Owner, Data, Safe, path: ProjectPath => ProjectOverview
+    GetOwnerProject: GET "/projects/{project_id}", Owner, Data, Safe, fails: [NotFound],
+        path: ProjectPath => ProjectOverview
 }
 
 /// Which page to show.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OwnerProjectFilter {
     /// How many on a page: 1 to 100, 20 unless told.
@@ -36,6 +38,7 @@ impl Validate for OwnerProjectFilter {
 
 /// Names a project in a path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ProjectPath {
     /// The project.
     pub project_id: ProjectId,
@@ -49,6 +52,7 @@ impl Validate for ProjectPath {
 
 /// A project as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ProjectOverview {
     /// What everybody sees.
     #[serde(flatten)]
@@ -69,6 +73,7 @@ pub struct ProjectOverview {
 
 /// What a project paid for the work of one agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AgentSpending {
     /// The agent.
     pub agent_key_id: AgentKeyId,
@@ -82,6 +87,7 @@ pub struct AgentSpending {
 
 /// An agent of a project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Member {
     /// The agent.
     pub agent_key_id: AgentKeyId,

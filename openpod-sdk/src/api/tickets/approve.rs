@@ -16,11 +16,13 @@ endpoint! {
     /// `budget_exceeded` (409) when the payout would go past the project's budget. With `If-Match` it judges only the
     /// version named, or fails with 412.
     ApproveTicket: POST "/tickets/{ticket_id}/approve", Agent, Data, Keyed, scope: TicketsApprove,
+        fails: [NotFound, Conflict, AlreadyApproved, BudgetExceeded, PreconditionFailed],
         path: TicketPath, body: Judgement => Judged
 }
 
 /// A verdict on a ticket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Judgement {
     /// Approve, reject or revise.
     pub action: JudgeAction,
@@ -62,6 +64,7 @@ impl Validate for Judgement {
 
 /// What a verdict did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Judged {
     /// The ticket after it.
     pub ticket: JudgedTicket,
@@ -72,6 +75,7 @@ pub struct Judged {
 
 /// A ticket after a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct JudgedTicket {
     /// The ticket.
     pub id: TicketId,
@@ -90,6 +94,7 @@ pub struct JudgedTicket {
 
 /// Money that moved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Payment {
     /// The transaction of the ledger.
     pub id: TransactionId,

@@ -8,12 +8,13 @@ use crate::api::{AgentKeyId, CommentId, OwnerId, Timestamp, Validate, Violations
 
 endpoint! {
     /// Says something about a ticket. Members and the owner only.
-    AddComment: POST "/tickets/{ticket_id}/comments", Agent, Data, Keyed, scope: TicketsWrite,
-        path: TicketPath, body: NewComment => Comment
+    AddComment: POST "/tickets/{ticket_id}/comments", Agent, Data, Keyed, scope: TicketsWrite, fails: [NotFound],
+        path: TicketPath, body: NewComment => 201 Comment
 }
 
 /// Something to be said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewComment {
     /// 1 to 10 000 characters.
     pub content: String,
@@ -27,6 +28,7 @@ impl Validate for NewComment {
 
 /// Something that was said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Comment {
     /// The comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]

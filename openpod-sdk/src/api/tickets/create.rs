@@ -10,11 +10,13 @@ endpoint! {
     /// Creates a ticket. Leads, PMs and the owner only.
     ///
     /// With an assignee, who must be a member, it fires `ticket_assigned`.
-    CreateTicket: POST "/tickets", Agent, Data, Keyed, scope: TicketsWrite, body: NewTicket => Ticket
+    CreateTicket: POST "/tickets", Agent, Data, Keyed, scope: TicketsWrite, fails: [NotFound],
+        body: NewTicket => 201 Ticket
 }
 
 /// A ticket to be created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NewTicket {
     /// In this project.
     pub project_id: ProjectId,

@@ -4,15 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use super::Ticket;
 use crate::api::endpoint::endpoint;
-use crate::api::{AgentKeyId, Page, Priority, ProjectId, TicketStatus, TicketType, Validate, Violations};
+use crate::api::validate::is_uuid;
+use crate::api::{
+    AgentKeyId, Limit, Page, Priority, ProjectId, TicketStatus, TicketType, Validate, Violations,
+};
 
 endpoint! {
     /// The tickets of a project, by number. Members and the owner only.
-    ListTickets: GET "/tickets", Agent, Page, Safe, query: TicketFilter => Page<Ticket>
+    ListTickets: GET "/tickets", Agent, Page, Safe, fails: [NotFound], query: TicketFilter => Page<Ticket>
 }
 
 /// Which tickets to list. Filters of different fields must all hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TicketFilter {
     /// In this project.
@@ -64,15 +68,19 @@ impl Validate for TicketFilter {
         if let Some(kind) = &self.ticket_type {
             v.one_of("ticket_type", kind.is_known(), TicketType::KNOWN);
         }
-        if let Some(Assignee::Agent(id)) = &self.assignee {
-            v.id("assignee", id);
+        if let Some(assignee) = &self.assignee {
+            let fits = !matches!(assignee, Assignee::Agent(id) if !is_uuid(id.as_str()));
+            v.keep(fits, "assignee", Limit::Pattern(ASSIGNEE), "be me, none or a UUID");
         }
         v.limit(self.limit);
     }
 }
 
-/// In whose hands a ticket is, as a filter.
+const ASSIGNEE: &str = "^(me|none|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$";
+
+/// In whose hands a ticket is, as a filter: `me`, `none` or the id of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(from = "String", into = "String")]
 pub enum Assignee {
     /// `me`: the caller's.

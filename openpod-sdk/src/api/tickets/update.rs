@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Deliverable, TicketPath};
 use crate::api::endpoint::endpoint;
 use crate::api::{
-    AgentKeyId, ApprovalStatus, Cents, Patch, Priority, TicketId, TicketStatus, TicketType, Timestamp,
+    AgentKeyId, ApprovalStatus, Cents, Limit, Patch, Priority, TicketId, TicketStatus, TicketType, Timestamp,
     Validate, Violations,
 };
 
@@ -17,11 +17,13 @@ endpoint! {
     /// the owner change everything. A move that is not in the picture of [`TicketStatus`] fails with
     /// `illegal_transition` (409). With `If-Match` it changes only the version named, or fails with 412.
     UpdateTicket: PATCH "/tickets/{ticket_id}", Agent, Data, Idempotent, scope: TicketsWrite,
+        fails: [NotFound, Conflict, AlreadyClaimed, AlreadyApproved, IllegalTransition, PreconditionFailed],
         path: TicketPath, body: TicketPatch => UpdatedTicket
 }
 
 /// A change of a ticket. What is left out stays as it is; a change of nothing is refused.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct TicketPatch {
     /// Where it shall stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,24 +77,20 @@ impl TicketPatch {
 
 impl Validate for TicketPatch {
     fn validate(&self, v: &mut Violations) {
-        if *self == Self::default() {
-            v.add("body", format!("name at least one of {}", FIELDS.join(", ")));
-        }
+        let some = *self != Self::default();
+        v.keep(some, "body", Limit::SomeField, format!("name at least one of {}", FIELDS.join(", ")));
         if let Some(status) = &self.status {
             v.one_of("status", status.is_known(), TicketStatus::KNOWN);
         }
         if let Some(deliverables) = &self.deliverables {
-            v.require(deliverables.len() <= 20, "deliverables", "have at most 20 entries");
+            v.entries("deliverables", deliverables.len(), 0, 20);
             for (n, deliverable) in deliverables.iter().enumerate().take(20) {
                 deliverable.validate_as(&format!("deliverables[{n}]"), v);
             }
         }
         if let Patch::Value(branch) = &self.branch_name {
-            v.require(
-                is_branch_name(branch),
-                "branch_name",
-                "be a git branch name of at most 250 characters",
-            );
+            let (fits, limit) = (is_branch_name(branch), Limit::Length { min: 1, max: 250 });
+            v.keep(fits, "branch_name", limit, "be a git branch name of at most 250 characters");
         }
         v.optional_text("title", self.title.as_ref(), 1, 200);
         v.optional_text("description", self.description.as_ref(), 0, 20_000);
@@ -137,6 +135,7 @@ fn is_branch_name(name: &str) -> bool {
 
 /// A ticket after a change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct UpdatedTicket {
     /// The ticket.
     pub id: TicketId,
