@@ -194,13 +194,18 @@ impl World {
         for daemon in daemons {
             daemon.stop().await;
         }
-        assert_eq!(processes_within(self.directory.path()), Vec::<String>::new(), "these processes live on");
+        assert_eq!(self.processes(), Vec::<String>::new(), "these processes live on");
         self.stop.cancel();
         self.serving.await.unwrap().unwrap();
     }
 }
 
 impl World {
+    /// The command lines of processes that work in this world.
+    pub fn processes(&self) -> Vec<String> {
+        processes_within(self.directory.path())
+    }
+
     async fn undelivered(&self) -> i64 {
         let left: Result<i64, StoreError> = self
             .app

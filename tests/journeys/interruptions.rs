@@ -1,41 +1,70 @@
 use std::time::Duration;
 
+use openpod_agentd::config::RawOnStop;
 use openpod_sdk::api::TicketStatus;
 
 use super::happy_path::ANSWERS;
 use crate::tap::Tap;
 use crate::world::World;
 
-#[tokio::test]
-async fn a_daemon_that_is_restarted_in_the_middle_of_a_run_goes_on_where_it_was() {
-    let world = World::begin().await;
-    let project = world.project().await;
-    let flag = world.directory("flags").join("second");
-    // The first run says that it has begun, on the ticket itself, and then waits for ever; the second answers.
-    let worker = format!(
-        "cd \"$OPENPOD_WORKSPACE\"\nif [ -e {0} ]; then echo 42 > answer.txt; exit 0; fi\n\
-         touch {0}\necho half > answer.txt\nwhile :; do sleep 1; done\n",
-        flag.display()
-    );
-    let daemon = world.daemon("ada", &worker).await.by_heartbeat_alone();
-    world.hire(&project, &daemon.agent).await;
-    let id = world.ticket(&project, "Answer the question").await;
-    let running = daemon.start().await;
-    let begun = async {
-        while !flag.exists() {
+/// Says that it has begun, each time, then waits for a sign and answers.
+fn patient(world: &World) -> String {
+    let signs = world.directory("signs");
+    format!(
+        "cd \"$OPENPOD_WORKSPACE\"\necho half > answer.txt\necho begun >> {0}/begun\n\
+         while [ ! -e {0}/go ]; do sleep 0.1; done\necho 42 > answer.txt\n",
+        signs.display()
+    )
+}
+
+async fn until_begun(world: &World, times: usize) {
+    let begun = world.directory("signs").join("begun");
+    let lines = || std::fs::read_to_string(&begun).unwrap_or_default().lines().count();
+    let waiting = async {
+        while lines() < times {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), begun).await.expect("the worker is started");
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the worker is started");
+    assert_eq!(lines(), times, "and not more often");
+}
+
+/// Stops a daemon in the middle of a run and starts it again; the worker goes on when it is told to. It is
+/// to be started so many times.
+async fn restarted(on_stop: RawOnStop, runs: usize) {
+    let world = World::begin().await;
+    let project = world.project().await;
+    let worker = patient(&world);
+    let mut daemon = world.daemon("ada", &worker).await.by_heartbeat_alone();
+    daemon.config.executor.writable.push(world.directory("signs"));
+    daemon.config.executor.on_stop = on_stop;
+    world.hire(&project, &daemon.agent).await;
+    let id = world.ticket(&project, "Answer the question").await;
+    let running = daemon.start().await;
+    until_begun(&world, 1).await;
     running.stop().await;
     assert_eq!(world.owner.get_ticket(&id).await.unwrap().status, TicketStatus::InProgress);
+    assert_eq!(world.processes().is_empty(), on_stop == RawOnStop::Kill);
 
     let running = daemon.start().await;
+    until_begun(&world, runs).await;
+    std::fs::write(world.directory("signs").join("go"), "").unwrap();
     let done = world.ticket_when(&id, "the work is handed in", |t| t.status == TicketStatus::InReview).await;
+    until_begun(&world, runs).await;
     let branch = done.branch_name.unwrap();
     assert_eq!(world.file_at(&project, &branch, "answer.txt").as_deref(), Some("42\n"));
     assert_eq!(done.deliverables.len(), 1);
     world.end([running]).await;
+}
+
+#[tokio::test]
+async fn a_run_goes_on_while_the_daemon_is_restarted_and_is_not_started_again() {
+    restarted(RawOnStop::Leave, 1).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_ends_its_runs_begins_them_again_where_they_were() {
+    restarted(RawOnStop::Kill, 2).await;
 }
 
 #[tokio::test]
