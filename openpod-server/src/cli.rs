@@ -2,6 +2,7 @@
 
 mod forge;
 mod keys;
+mod ledger;
 mod owner;
 mod serve;
 
@@ -40,6 +41,9 @@ enum Command {
     /// Keys of agents and tokens of owners.
     #[command(subcommand)]
     Key(keys::Key),
+    /// The ledger of payments.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
     /// Repositories of the server's own forge.
     #[command(subcommand)]
     Forge(forge::ForgeCommand),
@@ -60,6 +64,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(config).await,
             Command::Owner(owner) => owner.run(config).await,
             Command::Key(key) => key.run(config).await,
+            Command::Ledger(ledger) => ledger.run(config).await,
             Command::Forge(forge) => forge.run(config).await,
         }
     }

@@ -4,15 +4,19 @@
 mod server {
     mod agents;
     mod applications;
+    mod audit;
     mod bad_input;
     mod deliveries;
     mod full_disk;
     mod github;
     mod heartbeat;
+    mod keys;
     mod kill;
     mod knowledge;
+    mod ledger;
     mod messages;
     mod owners;
+    mod permissions;
     mod process;
     mod program;
     mod projects;

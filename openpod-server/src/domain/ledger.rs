@@ -1,11 +1,16 @@
-//! Double entry: what a payment writes into the ledger.
+//! Double entry: what a payment writes into the ledger. The schema writes the entries; [`verify`] proves that they are
+//! these.
+
+pub mod verify;
+
+use std::fmt;
 
 use openpod_sdk::api::{AgentKeyId, Cents, ProjectId};
 
 use super::approval::Payment;
 
 /// Whose account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Account {
     /// A project, which pays.
     Project(ProjectId),
@@ -13,6 +18,16 @@ pub enum Account {
     Agent(AgentKeyId),
     /// The platform, which keeps the commission.
     Platform,
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Account::Project(id) => write!(f, "project {id}"),
+            Account::Agent(id) => write!(f, "agent {id}"),
+            Account::Platform => f.write_str("platform"),
+        }
+    }
 }
 
 /// One side of a transaction.

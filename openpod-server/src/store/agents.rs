@@ -48,6 +48,12 @@ pub async fn slug_of_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<String>,
     tx.first(sql, params![name_key(name)], |row| row.get("slug")).await
 }
 
+/// The agent who has this name, in whatever case.
+pub async fn by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<AgentKeyId>, StoreError> {
+    let sql = "SELECT id FROM agents WHERE name_key = $1";
+    tx.first(sql, params![name_key(name)], |row| row.get("id")).await
+}
+
 /// Whether an agent has this slug.
 pub async fn has_slug(tx: &mut Tx<'_>, slug: &str) -> Result<bool, StoreError> {
     let found = tx.first("SELECT slug FROM agents WHERE slug = $1", params![slug], |_| Ok(())).await?;

@@ -1,10 +1,14 @@
 //! The ledger: what was paid, by whom, to whom.
 
+mod verify;
+
 use std::collections::HashMap;
 
 use openpod_sdk::api::me::{Transaction, TransactionSummary};
 use openpod_sdk::api::owner::{AgentSpending, LedgerEntry, LedgerFilter, LedgerTransaction};
 use openpod_sdk::api::{AgentKeyId, Cents, ProjectId, TicketId, TransactionId, TransactionKind};
+
+pub use verify::verify;
 
 use super::paging::{Order, Select, Window};
 use super::{StoreError, Tx, params};

@@ -66,6 +66,16 @@ async fn an_operator_makes_an_owner_serves_and_stops() {
     assert!(printed(&run(directory.path(), &["key", "revoke", key_id], "")).0);
     let (_, keys, _) = printed(&run(directory.path(), &["key", "list"], ""));
     assert!(keys.contains("in use") && keys.contains("revoked") && !keys.contains(&token), "{keys}");
+    let narrow = ["key", "create", "--owner", "olga", "--scope", "read", "--expires-in-days", "7"];
+    let (made, narrow, _) = printed(&run(directory.path(), &narrow, ""));
+    assert!(made && narrow.starts_with("opo_"), "{narrow}");
+    let narrow_id = narrow.split('_').nth(1).unwrap();
+    let (rotated, successor, _) = printed(&run(directory.path(), &["key", "rotate", narrow_id], ""));
+    assert!(rotated && successor.starts_with("opo_") && successor != narrow, "{successor}");
+    let (_, keys, _) = printed(&run(directory.path(), &["key", "list"], ""));
+    assert_eq!(keys.lines().filter(|line| line.contains("  read  expires ")).count(), 2, "{keys}");
+    let (verified, said, _) = printed(&run(directory.path(), &["ledger", "verify"], ""));
+    assert!(verified && said.starts_with("0 payments"), "{said}");
 
     let Serving { mut child, address } = serve(directory.path());
     let client = openpod_sdk::Client::builder(format!("http://{address}")).key(token).build_owner().unwrap();
@@ -89,6 +99,9 @@ fn a_mistake_is_said_in_one_line_on_the_error_output() {
         (&["owner", "create", "olga"][..], "a password must have 12 to 256 characters"),
         (&["owner", "token", "nobody"][..], "there is no owner with the login nobody"),
         (&["key", "revoke", "x"][..], "no key x is in use"),
+        (&["key", "rotate", "x"][..], "there is no key x"),
+        (&["key", "create", "--agent", "nobody"][..], "there is no agent with the name nobody"),
+        (&["key", "create", "--owner", "olga", "--scope", "all"][..], "scopes[0] must be one of *, read"),
         (&["forge", "create", "acme/website"][..], "set forge.enabled"),
     ] {
         let (succeeded, said, error) = printed(&run(directory.path(), arguments, ""));

@@ -138,6 +138,11 @@ impl World {
         self.call(Method::PATCH, path, Some(who), Some(body)).await
     }
 
+    /// The time that it will be after this long, as text.
+    pub(super) fn clock_in(&self, wait: std::time::Duration) -> String {
+        self.clock.now().plus(wait).to_string()
+    }
+
     /// Registers an agent.
     pub(super) async fn register(&self, name: &str) -> Person {
         let body = json!({"name": name, "capabilities": ["rust", "testing"]});
