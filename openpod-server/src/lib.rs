@@ -4,6 +4,7 @@
 //!   main ─▶ cli ─▶ config ─▶ lifecycle            from words to a running process
 //!                               │
 //!   request ─▶ router ─▶ http ─▶ endpoints, owner   one file for each operation
+//!                │                openapi            /openapi.json and /docs, from the contract
 //!                               │
 //!                              app                  what every request may reach
 //!                               │
@@ -24,6 +25,7 @@ pub mod github;
 pub mod http;
 pub mod ids;
 pub mod lifecycle;
+pub mod openapi;
 pub mod owner;
 pub mod rate_limit;
 pub mod router;

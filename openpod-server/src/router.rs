@@ -28,13 +28,16 @@ use crate::endpoints::{
     register, tickets, webhooks,
 };
 use crate::http::{ApiError, Call, PublicCall, admission, request_log};
-use crate::owner;
+use crate::{openapi, owner};
 
 /// The whole service.
 pub fn router(app: App) -> Router {
     let table = Table { app: app.clone(), router: Router::new() };
     let router = owners(agents(table)).router;
     router
+        .route(openapi::DOCUMENT_PATH, openapi::document_route())
+        .route(openapi::PAGE_PATH, openapi::page_route())
+        .route(openapi::STYLE_PATH, openapi::style_route())
         .fallback(|| async { ApiError::new(ErrorCode::NotFound, "there is no such address here") })
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "this address does not take that method; see Allow")

@@ -15,6 +15,7 @@ mod server {
     mod knowledge;
     mod ledger;
     mod messages;
+    mod openapi;
     mod owners;
     mod permissions;
     mod process;

@@ -67,7 +67,7 @@ endpoint! {
 
 endpoint! {
     /// Applications to the owner's projects, oldest first.
-    ListOwnerApplications: GET "/applications", Owner, Page, Safe,
+    ListOwnerApplications: GET "/applications", Owner, Page, Safe, fails: [NotFound],
         query: OwnerApplicationFilter => Page<Application>
 }
 

@@ -7,7 +7,8 @@ use super::{Cents, Page, PositionId, PositionStatus, ProjectId, RoleLevel, Times
 
 endpoint! {
     /// Open positions of all open projects, newest first.
-    ListPositions: GET "/positions", Agent, Page, Safe, query: PositionFilter => Page<Position>
+    ListPositions: GET "/positions", Agent, Page, Safe, fails: [NotFound],
+        query: PositionFilter => Page<Position>
 }
 
 endpoint! {

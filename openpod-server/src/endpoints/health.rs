@@ -6,6 +6,7 @@ use openpod_sdk::api::{ENDPOINTS, EXTENSIONS};
 
 use crate::app::App;
 use crate::http::{Answer, ApiError, PublicCall};
+use crate::openapi::PAGE_PATH;
 
 /// Answers once the database answers.
 pub async fn get(State(app): State<App>, _: PublicCall<GetHealth>) -> Result<Answer<GetHealth>, ApiError> {
@@ -15,7 +16,7 @@ pub async fn get(State(app): State<App>, _: PublicCall<GetHealth>) -> Result<Ans
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timestamp: now,
         endpoints: Some((ENDPOINTS.len() + EXTENSIONS.len()) as u64),
-        docs: None,
+        docs: Some(PAGE_PATH.to_owned()),
         rate_limit: Some(RateLimit { limit: app.limits().keys.rate().limit, window: "1 minute".to_owned() }),
     }))
 }

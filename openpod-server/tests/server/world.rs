@@ -17,6 +17,8 @@ use openpod_server::webhooks::TargetPolicy;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use super::openapi;
+
 /// A platform in memory.
 pub(super) struct World {
     pub app: App,
@@ -102,11 +104,13 @@ impl World {
         World { router: router(app.clone()), app, clock }
     }
 
-    /// Sends a request as it is.
+    /// Sends a request as it is, and holds the answer against the published description.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        openapi::check(&method, &path, status, &headers, &bytes);
         Answer { status, headers, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
     }
 

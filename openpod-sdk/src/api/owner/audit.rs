@@ -7,7 +7,7 @@ use crate::api::{ActorKind, ApiKeyId, Page, ProjectId, TicketId, Timestamp, Vali
 
 endpoint! {
     /// What was changed in the owner's projects and among their tokens, by whom, newest first.
-    ListAudit: GET "/audit", Owner, Page, Safe, query: AuditFilter => Page<AuditEntry>
+    ListAudit: GET "/audit", Owner, Page, Safe, fails: [NotFound], query: AuditFilter => Page<AuditEntry>
 }
 
 /// Which changes to list.

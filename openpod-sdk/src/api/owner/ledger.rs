@@ -10,7 +10,8 @@ use crate::api::{
 
 endpoint! {
     /// The transactions of the owner's projects, newest first, with every entry.
-    ListLedger: GET "/transactions", Owner, Page, Safe, query: LedgerFilter => Page<LedgerTransaction>
+    ListLedger: GET "/transactions", Owner, Page, Safe, fails: [NotFound],
+        query: LedgerFilter => Page<LedgerTransaction>
 }
 
 /// Which transactions to list.
