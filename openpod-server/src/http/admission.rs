@@ -1,5 +1,5 @@
-//! Who may come in: the key is proven, the limits are counted, and the handler finds the
-//! [`Caller`] in the request.
+//! Who may come in: the key is proven and good for the operation, the limits are counted, and the handler finds the
+//! caller in the request.
 
 use std::time::Duration;
 
