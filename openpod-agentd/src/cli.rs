@@ -1,8 +1,11 @@
 //! The command line: each command in a file of its own.
 
+mod logs;
 mod register;
 mod run;
 mod status;
+mod ticket;
+mod why;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -30,6 +33,10 @@ enum Command {
     Run(run::Run),
     /// Show the jobs that the journal knows.
     Status(status::Status),
+    /// Tell what was decided about a ticket, and what it waits for.
+    Why(why::Why),
+    /// Show the output of the worker's latest run.
+    Logs(logs::Logs),
     /// What git calls for a credential; not for people.
     #[command(hide = true)]
     GitCredential {
@@ -93,6 +100,8 @@ impl Cli {
             Command::Register(register) => register.execute(),
             Command::Run(run) => run.execute(),
             Command::Status(status) => status.execute(),
+            Command::Why(why) => why.execute(),
+            Command::Logs(logs) => logs.execute(),
             Command::GitCredential { socket, operation } => {
                 return openpod_agentd::credentials::helper_main(&socket, &operation);
             }

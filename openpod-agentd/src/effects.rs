@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use failure::failure_of;
 pub use platform::{apply, look, who_am_i};
+pub(crate) use run::RUNS;
+pub use run::latest_log;
 pub use scout::scout;
 
 use crate::config::{Executor, GitSettings};

@@ -16,8 +16,10 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
+use openpod_sdk::api::TicketId;
+
 pub use entry::{Decision, Entry};
-pub use replay::Replay;
+pub use replay::{Replay, Told};
 pub use writer::Journal;
 
 /// The version of the journal's form. A newer one is not touched.
@@ -42,11 +44,21 @@ pub enum JournalError {
 
 /// Reads a journal without writing to it, while a daemon may be using it.
 pub fn read(path: &Path) -> Result<Replay, JournalError> {
+    replay::replay(&reader(path)?, path)
+}
+
+/// What was decided about a ticket, the oldest first.
+pub fn decisions(path: &Path, ticket: &TicketId) -> Result<Vec<Told>, JournalError> {
+    let wrong = |source| JournalError::Database { path: path.to_owned(), source };
+    replay::told(&reader(path)?, ticket).map_err(wrong)
+}
+
+fn reader(path: &Path) -> Result<rusqlite::Connection, JournalError> {
     let wrong = |source| JournalError::Database { path: path.to_owned(), source };
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(wrong)?;
     check_format(&connection, path)?;
-    replay::replay(&connection, path)
+    Ok(connection)
 }
 
 const SCHEMA: &str = "

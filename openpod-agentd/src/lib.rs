@@ -8,7 +8,8 @@
 //!          reconcile, job        journal        effects ── platform, pull request
 //!          pure: what to do   what was done        │
 //!                                                  ├─ workspace ── git ── credentials
-//!                                                  └─ executor: the worker's process
+//!                                                  └─ shim ── executor: the worker's process
+//!                                                     lives on when the daemon does not
 //! ```
 //!
 //! [`run`] is the whole daemon: what it needs comes in by [`Wiring`], a future stops it. Several run side by side in
@@ -33,9 +34,10 @@ pub mod credentials;
 pub mod git;
 pub mod workspace;
 
+pub mod shim;
+
 pub mod executor;
 mod process;
 mod redaction;
-pub mod shim;
 
 pub use lifecycle::{RunError, Wiring, helper_entry, register, run};

@@ -101,7 +101,7 @@ async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Re
         git: config.git.clone(),
         workspaces,
         clock: Arc::clone(&wiring.clock),
-        runs_dir: place.data_dir().join("runs"),
+        runs_dir: place.data_dir().join(effects::RUNS),
         secrets: secrets.into_iter().chain(parts::key(&config.server)?).collect(),
         helper: wiring.helper,
         stop: stop.clone(),

@@ -26,6 +26,7 @@ mod living;
 mod serve;
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use openpod_sdk::Secret;
 use serde::{Deserialize, Serialize};
@@ -127,6 +128,16 @@ impl Place {
     /// Whether a run was prepared here.
     pub(crate) fn exists(&self) -> bool {
         self.directory.exists()
+    }
+
+    /// When the run was prepared.
+    pub(crate) fn began_at(&self) -> Option<SystemTime> {
+        self.file("id").metadata().and_then(|about| about.modified()).ok()
+    }
+
+    /// Whether it is known how the run ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.file("status.json").exists()
     }
 
     /// The worker's output.

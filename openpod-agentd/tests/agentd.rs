@@ -8,6 +8,8 @@ mod support;
 
 #[path = "agentd/command_line.rs"]
 mod command_line;
+#[path = "agentd/confinement.rs"]
+mod confinement;
 #[path = "agentd/executor_run.rs"]
 mod executor_run;
 #[path = "agentd/hostile_worker.rs"]

@@ -17,6 +17,8 @@ use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding};
 use crate::shim::{Found, Living, Place, Status};
 use crate::wording;
 
+/// Within the data directory.
+pub(crate) const RUNS: &str = "runs";
 /// What a shim may need beyond the worker's grace.
 const BEYOND_GRACE: Duration = Duration::from_secs(10);
 
@@ -168,6 +170,13 @@ impl Effects {
         let patience = self.executor.limits.grace + BEYOND_GRACE;
         place.end(patience).await.map_err(|error| of_shim(&error))
     }
+}
+
+/// Where the output of a job's latest run is kept, and whether the run is over.
+pub fn latest_log(data_dir: &Path, job: &Job) -> Option<(PathBuf, bool)> {
+    let places = Place::all_in(&data_dir.join(RUNS).join(key_of(job).as_str()));
+    let latest = places.into_iter().max_by_key(Place::began_at)?;
+    Some((latest.log(), latest.is_over()))
 }
 
 /// The last directory of an attempt, and the next one: a run that was interrupted keeps its log.

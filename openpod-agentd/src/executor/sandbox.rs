@@ -7,8 +7,8 @@
 //! | `/dev/null` and its like | read, written |
 //! | everything else: the daemon's data, keys, mirrors, other jobs, other people's files | closed |
 //!
-//! It can gain no privileges (`no_new_privs`), see into no process outside, and signal none (from ABI 6 on). The
-//! network is open to it.
+//! It has no capabilities, also as root, and can gain no privileges (`no_new_privs`); it can see into no process
+//! outside, and signal none (from ABI 6 on). The network is open to it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
+use rustix::io::Errno;
+use rustix::thread::{CapabilitySet, clear_ambient_capability_set, remove_capability_from_bounding_set};
 use serde::{Deserialize, Serialize};
 
 use super::{ExecutorError, RunSpec};
@@ -60,6 +62,12 @@ impl Sandbox {
         required.handle_access(AccessFs::from_all(ABI::V1)).and_then(Ruleset::create).is_ok()
     }
 
+    /// Whether this kernel also keeps signals in.
+    pub fn keeps_signals_in() -> bool {
+        let required = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        required.scope(Scope::Signal).and_then(Ruleset::create).is_ok()
+    }
+
     /// With what belongs to the run: its directories, its program, and files that its arguments name.
     pub(super) fn including(&self, spec: &RunSpec, program: &Path) -> Self {
         let named = spec.command.iter().skip(1).map(PathBuf::from);
@@ -84,6 +92,7 @@ impl Sandbox {
     }
 
     fn enter(&self) -> io::Result<()> {
+        give_up_capabilities()?;
         let status = self.rules().and_then(RulesetCreated::restrict_self).map_err(io::Error::other)?;
         if status.ruleset == RulesetStatus::NotEnforced || !status.no_new_privs {
             return Err(io::Error::other("this kernel has no Landlock"));
@@ -106,5 +115,21 @@ impl Sandbox {
             let access = if path.is_dir() { access } else { access & AccessFs::from_file(NEWEST) };
             rules.add_rule(PathBeneath::new(open, access))
         })
+    }
+}
+
+/// Root without capabilities is an owner of files like any other. With them it could look into processes outside, which
+/// Landlock does not forbid to those that may observe the whole system.
+fn give_up_capabilities() -> io::Result<()> {
+    for capability in CapabilitySet::all().iter() {
+        match remove_capability_from_bounding_set(capability) {
+            // Who may not give up has none, and gains none; and this kernel may not know all of them.
+            Ok(()) | Err(Errno::PERM | Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match clear_ambient_capability_set() {
+        Ok(()) | Err(Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use openpod_sdk::api::{PositionId, TicketId};
+use openpod_sdk::api::{PositionId, TicketId, Timestamp};
 use rusqlite::Connection;
 
 use super::JournalError;
@@ -39,6 +39,36 @@ pub(super) fn replay(connection: &Connection, path: &Path) -> Result<Replay, Jou
     replay.applied = applied.into_iter().map(|(position, _)| PositionId::from(position)).collect();
     replay.facts = pairs(connection, "SELECT name, value FROM facts").map_err(wrong)?.into_iter().collect();
     Ok(replay)
+}
+
+/// A decision as it was written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// When.
+    pub at: Timestamp,
+    /// What the job heard.
+    pub news: String,
+    /// The state it was in.
+    pub state: String,
+    /// The state that followed.
+    pub becomes: String,
+    /// What was to be done then.
+    pub effect: Option<String>,
+}
+
+pub(super) fn told(connection: &Connection, ticket: &TicketId) -> rusqlite::Result<Vec<Told>> {
+    let query = "SELECT at, news, state, becomes, effect FROM decisions WHERE ticket = ?1 ORDER BY id";
+    let mut statement = connection.prepare(query)?;
+    let rows = statement.query_map([ticket.as_str()], |row| {
+        Ok(Told {
+            at: Timestamp::from_micros(row.get(0)?),
+            news: row.get(1)?,
+            state: row.get(2)?,
+            becomes: row.get(3)?,
+            effect: row.get(4)?,
+        })
+    })?;
+    rows.collect()
 }
 
 fn pairs(connection: &Connection, query: &str) -> rusqlite::Result<Vec<(String, String)>> {

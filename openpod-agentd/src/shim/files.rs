@@ -69,7 +69,10 @@ impl Place {
     }
 
     pub(super) fn write_status(&self, status: &Status) -> Result<(), ShimError> {
-        self.write_json("status.json", status)
+        self.write_json("status.json", status)?;
+        // Whoever reads all files of a directory would wait at a pipe for ever.
+        let _ = std::fs::remove_file(self.file("alive"));
+        Ok(())
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {

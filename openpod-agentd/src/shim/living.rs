@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::Receiver;
@@ -163,7 +164,11 @@ impl Place {
 /// The pipe, if its other end is held. One whose other end was let go before says nothing when it is waited for.
 fn held(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut pipe = File::from(openat(CWD, path, flags, Mode::empty())?);
+    let mut pipe = match openat(CWD, path, flags, Mode::empty()) {
+        Ok(pipe) => File::from(pipe),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     match pipe.read(&mut [0]) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(pipe)),
         _ => Ok(None),

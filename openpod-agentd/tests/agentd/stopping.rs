@@ -14,7 +14,7 @@ use super::working_a_ticket::{GREETER, Home};
 /// Says that it has begun, waits for a sign, then greets.
 fn waiting(home: &Home) -> String {
     format!(
-        "echo kept > half.txt; echo $$ >> {}; while [ ! -e {} ]; do sleep 0.05; done; {GREETER}",
+        "echo at work; echo kept > half.txt; echo $$ >> {}; while [ ! -e {} ]; do sleep 0.05; done; {GREETER}",
         home.sign("begun").display(),
         home.sign("gate").display()
     )
@@ -175,6 +175,21 @@ async fn a_daemon_that_is_killed_finds_its_run_again_and_starts_nothing_beside_i
     assert!(daemon.wait_with_output().await.unwrap().status.success());
     assert_delivered_once(&home, "attempt 1\n");
     assert_eq!(begun(&home).len(), 1, "it was started once");
+    assert_eq!(asked(&home, "logs"), "at work\n");
+    let why = asked(&home, "why");
+    assert!(why.starts_with("#7 Greet the world: delivered; it waits for others\n"), "{why}");
+    assert!(why.contains("running -> ran") && why.contains("(restarted, so: run)"), "{why}");
+}
+
+/// What the program answers to a question about the ticket.
+fn asked(home: &Home, question: &str) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"))
+        .args([question, "7", "--config"])
+        .arg(home.path("agentd.toml"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,45 @@
+//! `openpod-agentd why <ticket>`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use openpod_agentd::job::{Effect, Job};
+use openpod_agentd::journal::decisions;
+
+use super::ticket::OfTicket;
+use super::{Outcome, show};
+
+#[derive(Args)]
+pub(super) struct Why {
+    #[command(flatten)]
+    ticket: OfTicket,
+}
+
+impl Why {
+    pub(super) fn execute(self) -> Outcome {
+        let (data_dir, job) = self.ticket.find()?;
+        show(format_args!("#{} {}: {}", job.number, job.title, now(&job)));
+        for told in decisions(&data_dir.join("journal.db"), &job.ticket)? {
+            let becomes = match told.state == told.becomes {
+                true => told.state,
+                false => format!("{} -> {}", told.state, told.becomes),
+            };
+            let effect = told.effect.map(|effect| format!(", so: {effect}")).unwrap_or_default();
+            show(format_args!("{}  {becomes}  ({}{effect})", told.at, told.news));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn now(job: &Job) -> String {
+    let state = job.state.name();
+    match (&job.trouble, job.pending().as_ref().map(Effect::name)) {
+        (Some(trouble), Some(effect)) => {
+            let when = trouble.not_before.map(|time| format!(" at {time}")).unwrap_or_default();
+            format!("{state}; {effect} is tried again{when}, because {}", trouble.reason)
+        }
+        (_, Some(effect)) => format!("{state}; {effect} is under way"),
+        (_, None) if job.is_open() => format!("{state}; it waits for others"),
+        (_, None) => format!("{state}; nothing is left to do"),
+    }
+}
