@@ -3,6 +3,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+
+use openpod_sdk::api::Scope;
+use openpod_sdk::api::keys::{KeyRotation, NewKey};
+use openpod_sdk::api::owner::AuditFilter;
+use openpod_sdk::clock::SystemClock;
+use openpod_server::ids::SystemRandomness;
+use openpod_server::store::{Location, Sources, Store, StoreError};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_openpod-server");
 
@@ -80,9 +88,42 @@ async fn an_operator_makes_an_owner_serves_and_stops() {
     let Serving { mut child, address } = serve(directory.path());
     let client = openpod_sdk::Client::builder(format!("http://{address}")).key(token).build_owner().unwrap();
     assert_eq!(client.me().await.unwrap().login, "olga");
+    let reader = NewKey { scopes: vec![Scope::Read], ..NewKey::default() };
+    let made = client.create_key(&reader).await.unwrap();
+    let successor = client.rotate_key(&made.key.id, &KeyRotation::default()).await.unwrap();
+    assert_eq!((&successor.key.scopes, successor.api_key != made.api_key), (&made.key.scopes, true));
+    let log = client.list_audit(&AuditFilter::default()).await.unwrap().data;
+    let told: Vec<&str> = log.iter().take(3).map(|entry| entry.operation.as_str()).collect();
+    assert_eq!(told, ["RotateOwnerKey", "RotateOwnerKey", "CreateOwnerKey"]);
     let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(stopped.success());
     assert!(child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_not_in_order_fails_and_names_the_row() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = Location::File(directory.path().join("broken.db"));
+    let sources = Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) };
+    let store = Store::open(location, sources).await.unwrap();
+    for sql in [
+        "INSERT INTO agents (id, name, name_key, slug, capabilities, created_at) VALUES ('a', 'a', 'a', 'a', '[]', 0)",
+        "INSERT INTO projects (id, title, description, status, owner_agent_id, created_at, updated_at) \
+         VALUES ('p', 'p', 'p', 'open', 'a', 0, 0)",
+        "INSERT INTO tickets (id, project_id, number, title, priority, kind, acceptance_criteria, labels, status, \
+         approval, payout_cents, submitted_at, assignee_id, deliverables, version, created_at, updated_at) VALUES \
+         ('t', 'p', 1, 't', 'low', 'spike', '[]', '[]', 'done', 'approved', 15, 0, 'a', '[]', 1, 0, 0)",
+    ] {
+        let done =
+            store.write::<_, StoreError, _>(move |tx| Box::pin(async move { tx.execute(sql, &[]).await }));
+        done.await.unwrap();
+    }
+    drop(store);
+    let verify = ["--database", "sqlite:broken.db", "ledger", "verify"];
+    let (in_order, said, error) = printed(&run(directory.path(), &verify, ""));
+    assert!(!in_order, "{said}");
+    assert_eq!(said, "ticket t: it is approved, but no transaction pays for it");
+    assert_eq!(error, "openpod-server: the ledger has a fault");
 }
 
 #[test]
