@@ -130,6 +130,12 @@ impl Place {
         self.directory.exists()
     }
 
+    /// The worker's home and temporary directory.
+    pub(crate) fn scratch(&self) -> [PathBuf; 2] {
+        let run = self.directory.with_extension("");
+        ["home", "tmp"].map(|name| run.join(name))
+    }
+
     /// When the run was prepared.
     pub(crate) fn began_at(&self) -> Option<SystemTime> {
         self.file("id").metadata().and_then(|about| about.modified()).ok()
@@ -143,5 +149,18 @@ impl Place {
     /// The worker's output.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.join("output.log")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shim_lies_beside_its_run_and_not_in_it() {
+        let run = Path::new("/data/runs/0195.b/round-1-attempt-2");
+        let place = Place::beside(run);
+        assert_eq!(place.log(), Path::new("/data/runs/0195.b/round-1-attempt-2.shim/output.log"));
+        assert_eq!(place.scratch(), [run.join("home"), run.join("tmp")]);
     }
 }

@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 pub use error::WorkspaceError;
 pub use key::{JobKey, NotAJobKey};
 pub use limits::Limits;
+pub(crate) use remove::remove_all;
 
 use self::error::at;
 use self::layout::Layout;

@@ -81,6 +81,7 @@ impl Effects {
     /// Stops what still runs, then removes the workspace. Work that was not pushed is kept.
     pub(super) async fn clean(&self, job: &Job) -> Outcome {
         self.end_runs(job).await?;
+        self.discard_scratch(job).await;
         match self.workspaces.remove(&key_of(job), false).await {
             Ok(()) => {}
             Err(WorkspaceError::NotPrepared { .. }) => {}

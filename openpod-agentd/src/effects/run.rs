@@ -16,6 +16,7 @@ use crate::executor::{RunEnd, RunOutcome, RunSpec};
 use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding};
 use crate::shim::{Found, Living, Place, Status};
 use crate::wording;
+use crate::workspace::remove_all;
 
 /// Within the data directory.
 pub(crate) const RUNS: &str = "runs";
@@ -157,6 +158,18 @@ impl Effects {
     pub(super) async fn end_runs(&self, job: &Job) -> Result<(), Failure> {
         self.runs.end(&job.ticket).await;
         self.end_all_below(&self.run_directory(job)).await
+    }
+
+    /// Removes the homes and temporary directories of a ticket's runs. What they said stays.
+    pub(super) async fn discard_scratch(&self, job: &Job) {
+        let scratch = Place::all_in(&self.run_directory(job)).into_iter().flat_map(|place| place.scratch());
+        let scratch: Vec<PathBuf> = scratch.collect();
+        let removed = tokio::task::spawn_blocking(move || {
+            scratch.iter().try_for_each(|directory| remove_all(directory))
+        });
+        if let Ok(Err(error)) = removed.await {
+            tracing::warn!(%error, "what a worker left in its home could not be removed");
+        }
     }
 
     async fn end_all_below(&self, directory: &Path) -> Result<(), Failure> {

@@ -23,8 +23,8 @@ impl Workspaces {
     }
 }
 
-/// Also when the worker took away the right to.
-fn remove_all(directory: &Path) -> io::Result<()> {
+/// Removes a directory, also when the worker took away the right to. One that is not there is removed already.
+pub(crate) fn remove_all(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

@@ -30,10 +30,15 @@ fn data() -> TempDir {
     data
 }
 
+#[expect(clippy::print_stdout, reason = "a test that proves nothing says so")]
+fn skipped(reason: &str) {
+    println!("skipped: {reason}");
+}
+
 /// Runs a script as the worker of `t1`, confined; `None` where the kernel cannot.
 async fn confined(data: &Path, script: &str, sandbox: Sandbox) -> Option<RunOutcome> {
     if !Sandbox::is_available() {
-        println!("skipped: this kernel has no Landlock");
+        skipped("this kernel has no Landlock");
         return None;
     }
     let hour = Duration::from_secs(3600);
@@ -94,7 +99,7 @@ async fn other_processes_are_neither_looked_into_nor_signalled_and_no_privilege_
     let Some(outcome) = confined(data.path(), script, Sandbox::default()).await else { return };
     assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::Exited(0), ""));
     if !Sandbox::keeps_signals_in() {
-        println!("skipped: this kernel's Landlock lets signals out");
+        skipped("this kernel's Landlock lets signals out");
         return;
     }
     let script = r#"kill -0 "$TESTS" 2> /dev/null && echo "could signal"; kill -0 $$ && echo "only itself""#;

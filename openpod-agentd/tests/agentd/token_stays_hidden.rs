@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use openpod_agentd::credentials::{CredentialServer, Refused};
 use openpod_agentd::workspace::Collected;
 
-use crate::support::{TOKEN, World, message, plain_git};
+use crate::support::{TOKEN, World, helper, message, plain_git};
 
 /// A git that writes down its environment and, by trace2, the arguments of every process it starts.
 fn spying_git(directory: &Path) -> std::ffi::OsString {
@@ -76,4 +77,22 @@ async fn the_token_is_in_no_argument_environment_file_or_address() {
         world.origin.clone_url.as_str()
     );
     assert_eq!(fs::read_dir(world.data().join("run")).unwrap().count(), 0, "a socket outlived its command");
+}
+
+#[tokio::test]
+async fn a_process_of_another_session_is_given_no_token_though_it_knows_the_socket() {
+    let world = World::new().await;
+    let url = world.origin.clone_url.clone();
+    let server =
+        CredentialServer::start(world.root.path(), &url, world.tokens(), Refused::default()).unwrap();
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let question = format!("protocol=http\\nhost={host}\\npath={}\\n", url.path().trim_start_matches('/'));
+    let ask = async |how: &str| {
+        let script = format!("printf '{question}' | {how} \"$0\" git-credential \"$1\" get");
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.args(["-c", &script]).arg(helper()).arg(server.socket());
+        String::from_utf8(command.output().await.unwrap().stdout).unwrap()
+    };
+    assert!(ask("").await.contains(TOKEN), "git asks in the daemon's own session");
+    assert!(!ask("setsid -w").await.contains(TOKEN), "a worker has another one");
 }

@@ -152,6 +152,8 @@ async fn a_ticket_is_delivered_revised_on_the_same_branch_and_settled() {
     }
     home.until_job_is("settled").await;
     running.stop().await;
+    let run = home.path("data/runs/t1/round-1-attempt-1");
+    assert!(run.join("summary.md").exists() && !run.join("home").exists());
 
     let kept = everything_below(&home.path("data"));
     for secret in ["opk_secret_of_the_agent", TOKEN] {
