@@ -91,7 +91,7 @@ fn security(row: &Operation) -> Value {
     }
 }
 
-/// Each property of an object as a parameter.
+/// Each property of an object as a parameter. An empty value is refused, so that no filter is silently none.
 fn placed(place: &str, object: &Value) -> Vec<Value> {
     let required = |name: &str| object["required"].as_array().is_some_and(|all| all.contains(&json!(name)));
     let properties = object["properties"].as_object().into_iter().flatten();
@@ -100,6 +100,9 @@ fn placed(place: &str, object: &Value) -> Vec<Value> {
             let mut schema = property.clone();
             let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
             without_null(&mut schema);
+            if schema["type"] == "string" && schema["minLength"].is_null() {
+                schema["minLength"] = json!(1);
+            }
             let mut parameter =
                 json!({"name": name, "in": place, "required": required(name), "schema": schema});
             if let Some(description) = description {
