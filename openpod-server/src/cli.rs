@@ -17,14 +17,14 @@ use crate::config::{Config, FILE_VARIABLE};
 use crate::ids::SystemRandomness;
 use crate::store::{Sources, Store};
 
-/// The OpenPod platform: projects, tickets, agents and their pay, on one embedded database.
+/// The OpenPod platform: projects, tickets, agents and their pay, on SQLite or PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
     /// The configuration, a TOML file. Variables such as OPENPOD_SERVER_LISTEN__ADDRESS overrule it.
     #[arg(long, global = true, value_name = "FILE", env = FILE_VARIABLE)]
     config: Option<PathBuf>,
-    /// The database: sqlite: and a path.
+    /// The database: sqlite: and a path, or the address of a PostgreSQL database.
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     #[command(subcommand)]

@@ -1,23 +1,31 @@
 //! The database: two calls, each one transaction.
 //!
 //! ```text
-//!   store.read(|tx| …)   ─▶ a snapshot, on one of several reader threads
-//!   store.write(|tx| …)  ─▶ one writer thread: what has queued up becomes one group,
-//!                           each script a savepoint, one durable commit, then the answers
-//!                 Tx     ─▶ SQL with `$n`, written once for every engine
+//!   store.read(|tx| …)   ─▶ a snapshot
+//!   store.write(|tx| …)  ─▶ all or nothing; the answer comes when it is on disk
+//!                 Tx     ─▶ SQL with `$n`, written once for both engines
+//!
+//!   sqlite     several reader threads and one writer thread: what has queued up becomes one group,
+//!              each script a savepoint, one durable commit, then the answers
+//!   postgres   a connection for each transaction; several processes share the database
+//!   dialect    the few things that each does in its own way
 //! ```
 //!
-//! Below the engine there is one file for each aggregate, with its queries as functions of [`Tx`]. A script is
-//! async, because on a networked engine it waits; on SQLite it runs on a database thread and never does.
+//! Below the engines there is one file for each aggregate, with its queries as functions of [`Tx`]. A script is
+//! async, because on PostgreSQL it waits; on SQLite it runs on a database thread and never does.
 //!
-//! A transaction brings its own time, [`Tx::now`]. The time of a write is never earlier than that of a read which did
-//! not see it, so "changed since my last read" loses nothing.
+//! A transaction brings its own time, [`Tx::now`]: on SQLite the process's, on PostgreSQL the database's. The time of a
+//! write is never earlier than that of a read which did not see it, so "changed since my last read" loses nothing.
 
 mod error;
 mod full_text;
+mod location;
 mod migrations;
+mod postgres;
 mod script;
+mod signals;
 mod sqlite;
+mod times;
 mod tx;
 mod value;
 
@@ -26,6 +34,7 @@ pub mod applications;
 pub mod audit;
 pub mod channels;
 pub mod deliveries;
+pub mod dialect;
 pub mod idempotency_keys;
 pub mod keys;
 pub mod knowledge;
@@ -41,16 +50,17 @@ pub mod standings;
 pub mod tickets;
 pub mod webhooks;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use openpod_sdk::clock::Clock;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::ids::Randomness;
+use signals::Signals;
 
 pub use error::{OpenError, StoreError, StoreErrorKind};
+pub use location::{Address, BadAddress, Location};
 pub use tx::Tx;
 pub(crate) use value::params;
 pub use value::{FromValue, Json, Row, ToValue, Value};
@@ -59,15 +69,6 @@ impl std::fmt::Debug for Sources {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sources").finish_non_exhaustive()
     }
-}
-
-/// Where the database is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// A file. It is created when it is not there.
-    File(PathBuf),
-    /// In memory, gone when the store is dropped; for tests and trials.
-    Memory,
 }
 
 /// Where times and ids come from.
@@ -82,29 +83,35 @@ pub struct Sources {
 /// The database. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store {
-    engine: Arc<sqlite::Engine>,
+    engine: Engine,
     signals: Arc<Signals>,
     sources: Sources,
 }
 
-/// What a commit tells those who wait.
-#[derive(Debug, Default)]
-struct Signals {
-    /// Something was written into the outbox.
-    deliveries: Notify,
-    /// How many groups were committed.
-    commits: watch::Sender<u64>,
+/// What runs the transactions.
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite(Arc<sqlite::Engine>),
+    Postgres(postgres::Engine),
 }
 
 impl Store {
     /// Opens the database, or creates it, and brings it to this version's schema.
     pub async fn open(location: Location, sources: Sources) -> Result<Store, OpenError> {
         let signals = Arc::new(Signals::default());
+        let file = match location {
+            Location::File(path) => Some(path),
+            Location::Memory => None,
+            Location::Postgres(address) => {
+                let opened = postgres::Engine::open(&address, &sources, Arc::clone(&signals)).await?;
+                return Ok(Store { engine: Engine::Postgres(opened), signals, sources });
+            }
+        };
         let (told, kept) = (Arc::clone(&signals), sources.clone());
-        let opened =
-            tokio::task::spawn_blocking(move || sqlite::Engine::open(&location, &sources, told)).await;
+        let open = move || sqlite::Engine::open(file.as_deref(), &kept, told);
+        let opened = tokio::task::spawn_blocking(open).await;
         let engine = opened.map_err(|_| OpenError::Interrupted)??;
-        Ok(Store { engine: Arc::new(engine), signals, sources: kept })
+        Ok(Store { engine: Engine::Sqlite(Arc::new(engine)), signals, sources })
     }
 
     /// Where times and ids come from. Within a transaction ask that instead.
@@ -114,7 +121,7 @@ impl Store {
 
     /// Whether other processes may be at work on the same database.
     pub fn is_shared(&self) -> bool {
-        false
+        matches!(self.engine, Engine::Postgres(_))
     }
 
     /// Runs a script on a snapshot. It cannot change anything.
@@ -124,7 +131,10 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.engine.read(script).await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read(script).await,
+            Engine::Postgres(engine) => engine.read(script).await,
+        }
     }
 
     /// Runs a script as one transaction. `Ok` means that all of it is on disk, `Err` that none of it is.
@@ -134,18 +144,21 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.engine.write(script).await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.write(script).await,
+            Engine::Postgres(engine) => engine.write(script).await,
+        }
     }
 
     /// Completes after a commit that wrote into the outbox. One that happened since the last call counts, so look
     /// first and wait then.
     pub async fn new_deliveries(&self) {
-        self.signals.deliveries.notified().await;
+        self.signals.new_deliveries().await;
     }
 
     /// Ticks after every commit: whoever waits for a change looks, waits for the next tick and looks again.
     pub fn commits(&self) -> watch::Receiver<u64> {
-        self.signals.commits.subscribe()
+        self.signals.commits()
     }
 }
 

@@ -6,6 +6,7 @@ mod server {
     mod applications;
     mod audit;
     mod bad_input;
+    mod databases;
     mod deliveries;
     mod full_disk;
     mod github;
@@ -23,6 +24,7 @@ mod server {
     mod projects;
     mod random_operations;
     mod tickets;
+    mod two_engines;
     mod watching;
     mod webhooks;
     mod world;

@@ -3,12 +3,12 @@
 use serde::Deserialize;
 
 use super::Mistake;
-use crate::store::Location;
+use crate::store::{Address, Location};
 
 /// Where the data is.
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// The file; `openpod.db` in the working directory unless told.
+    /// A file or a PostgreSQL database; `openpod.db` in the working directory unless told.
     pub location: Location,
 }
 
@@ -27,14 +27,23 @@ pub(super) struct Raw {
 impl Raw {
     pub(super) fn valid(self) -> Result<Database, Mistake> {
         let Some(text) = self.url else { return Ok(Database::default()) };
-        let location = match text.strip_prefix("sqlite:") {
-            Some(":memory:") => Location::Memory,
-            Some(path) if !path.is_empty() => Location::File(path.into()),
-            _ => {
-                let must = "be sqlite: and a path, such as sqlite:/var/lib/openpod/openpod.db";
-                return Err(Mistake::new("database.url", text, must));
-            }
-        };
-        Ok(Database { location })
+        Ok(Database { location: location("database.url", &text)? })
+    }
+}
+
+/// Where a database is, by its URL. A password in it is not shown.
+pub(crate) fn location(key: &'static str, text: &str) -> Result<Location, Mistake> {
+    if text.starts_with("postgres:") || text.starts_with("postgresql:") {
+        let must = "be like postgres://user:password@host/database";
+        let address = Address::parse(text).map_err(|_| Mistake::new(key, "postgres://…", must))?;
+        return Ok(Location::Postgres(address));
+    }
+    match text.strip_prefix("sqlite:") {
+        Some(":memory:") => Ok(Location::Memory),
+        Some(path) if !path.is_empty() => Ok(Location::File(path.into())),
+        _ => {
+            let must = "be sqlite: and a path, such as sqlite:/var/lib/openpod/openpod.db, or postgres: and an address";
+            Err(Mistake::new(key, text, must))
+        }
     }
 }

@@ -36,6 +36,10 @@ fn a_mistake_names_the_key_the_value_and_the_file() {
             "listen.address must be an address with a port, such as 127.0.0.1:8080, not \"here\"",
         ),
         ("[database]\nurl = \"mysql://x\"", "database.url must be sqlite: and a path"),
+        (
+            "[database]\nurl = \"postgres://u:hunter2@h\"",
+            "database.url must be like postgres://user:password@host/",
+        ),
         ("[limits]\nburst = 0", "limits.burst must be from 1 to 1000000, not \"0\""),
         ("[limits]\nburst = \"many\"", "limits.burst"),
         ("[webhooks]\nallow = [\"10.0.0.0/33\"]", "webhooks.allow must be a list of networks"),
@@ -47,7 +51,7 @@ fn a_mistake_names_the_key_the_value_and_the_file() {
         ("[listen", "FILE"),
     ] {
         let error = load(toml, &[]).unwrap_err();
-        assert!(error.contains(expected), "{toml}: {error}");
+        assert!(error.contains(expected) && !error.contains("hunter2"), "{toml}: {error}");
     }
     let error = load("[listen]\naddress = \"here\"", &[]).unwrap_err();
     assert!(error.ends_with("in FILE"), "{error}");

@@ -24,7 +24,7 @@ use super::{Answer, ApiError};
 use crate::app::App;
 use crate::domain::audit::Author;
 use crate::domain::idempotency::Identity;
-use crate::store::{Tx, audit, idempotency_keys};
+use crate::store::{Tx, audit, dialect, idempotency_keys};
 
 /// How long an answer is remembered.
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -135,6 +135,7 @@ impl Once {
     /// The answer that this very call got before.
     async fn recall<E: Endpoint>(&self, tx: &mut Tx<'_>) -> Result<Option<Answer<E>>, ApiError> {
         let Some(asked) = self.identity.as_deref() else { return Ok(None) };
+        dialect::hold_name(tx, "call", &format!("{} {}", asked.caller, asked.key)).await?;
         let forgotten = tx.now().minus(REMEMBERED_FOR);
         idempotency_keys::forget_before(tx, forgotten).await?;
         let Some((identity, saved)) = idempotency_keys::find(tx, &asked.caller, &asked.key).await? else {

@@ -10,7 +10,7 @@ use super::{Json, Row, StoreError, Tx, params};
 use crate::domain::agent::{capability_key, is_available, name_key};
 
 const DIRECTORY: &str = "SELECT a.*, \
-    (SELECT avg(r.rating) FROM ratings r WHERE r.agent_id = a.id) AS rating, \
+    (SELECT CAST(avg(r.rating) AS DOUBLE PRECISION) FROM ratings r WHERE r.agent_id = a.id) AS rating, \
     (SELECT count(*) FROM ledger_transactions l WHERE l.agent_id = a.id) AS total_jobs FROM agents a";
 
 /// Writes a new agent.
@@ -85,7 +85,8 @@ pub async fn list(tx: &mut Tx<'_>, filter: &AgentFilter, window: &Window) -> Res
     select.filter_any(can, &capabilities);
     select.filter_some("a.llm_provider = ?", &filter.llm_provider);
     select.filter_some("a.autonomy_level = ?", &filter.autonomy_level);
-    let rated = "(SELECT avg(r.rating) FROM ratings r WHERE r.agent_id = a.id) >= ?";
+    let rated =
+        "(SELECT CAST(avg(r.rating) AS DOUBLE PRECISION) FROM ratings r WHERE r.agent_id = a.id) >= ?";
     select.filter_some(rated, &filter.min_rating);
     select.filter_some("a.hourly_rate_cents <= ?", &filter.max_price_cents);
     let (sql, params) = match filter.offset {

@@ -6,7 +6,7 @@
 use openpod_sdk::Secret;
 use openpod_sdk::api::{EventKind, Timestamp, WebhookId};
 
-use super::{Row, StoreError, Tx, outbox, params};
+use super::{Row, StoreError, Tx, params};
 use crate::domain::delivery::{Fate, History};
 
 /// Which webhooks: many dead ones must not take the turns of those that work.
@@ -60,18 +60,23 @@ pub async fn lease(
     until: Timestamp,
 ) -> Result<Vec<Leased>, StoreError> {
     let now = tx.now();
-    let expired = "UPDATE webhooks SET lease = NULL, leased_until = NULL \
-                   WHERE lease IS NOT NULL AND leased_until <= $1";
-    tx.execute(expired, params![now]).await?;
+    let skip_taken = tx.dialect().skip_taken();
+    let expired = format!(
+        "WITH expired AS MATERIALIZED (\
+         SELECT id FROM webhooks WHERE lease IS NOT NULL AND leased_until <= $1 {skip_taken}) \
+         UPDATE webhooks SET lease = NULL, leased_until = NULL WHERE id IN (SELECT id FROM expired)"
+    );
+    tx.execute(&expired, params![now]).await?;
     let lease: String = tx.new_id();
     let failing = match lane {
         Lane::Working => "failing_since IS NULL",
         Lane::Failing => "failing_since IS NOT NULL",
     };
     let sql = format!(
-        "UPDATE webhooks SET lease = $1, leased_until = $2 WHERE id IN (\
+        "WITH ripe AS MATERIALIZED (\
          SELECT id FROM webhooks WHERE due_at IS NOT NULL AND lease IS NULL AND {failing} AND due_at <= $3 \
-         ORDER BY due_at, id LIMIT $4) RETURNING id"
+         ORDER BY due_at, id LIMIT $4 {skip_taken}) \
+         UPDATE webhooks SET lease = $1, leased_until = $2 WHERE id IN (SELECT id FROM ripe) RETURNING id"
     );
     let webhooks: Vec<WebhookId> =
         tx.all(&sql, params![lease, until, now, count], |row| row.get("id")).await?;
@@ -182,13 +187,17 @@ pub async fn replay(tx: &mut Tx<'_>, id: &str) -> Result<bool, StoreError> {
     let now = tx.now();
     let webhook: Option<WebhookId> = tx.first(sql, params![id, now], |row| row.get("webhook_id")).await?;
     let Some(webhook) = webhook else { return Ok(false) };
-    outbox::due(tx, &webhook).await?;
+    tx.due(webhook);
     Ok(true)
 }
 
 /// Forgets up to `count` deliveries that ended before a time, with their attempts. How many.
 pub async fn forget(tx: &mut Tx<'_>, ended_before: Timestamp, count: usize) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM deliveries WHERE id IN (\
-               SELECT id FROM deliveries WHERE finished_at < $1 ORDER BY finished_at LIMIT $2)";
-    tx.execute(sql, params![ended_before, count]).await
+    let sql = format!(
+        "WITH old AS MATERIALIZED (\
+         SELECT id FROM deliveries WHERE finished_at < $1 ORDER BY finished_at LIMIT $2 {}) \
+         DELETE FROM deliveries WHERE id IN (SELECT id FROM old)",
+        tx.dialect().skip_taken()
+    );
+    tx.execute(&sql, params![ended_before, count]).await
 }

@@ -1,8 +1,11 @@
 //! What can go wrong with the database.
 
+use std::error::Error;
 use std::path::PathBuf;
 
+use deadpool_postgres::PoolError;
 use rusqlite::ErrorCode;
+use tokio_postgres::error::SqlState;
 
 /// A query that failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -15,7 +18,7 @@ pub struct StoreError {
 /// What to do about it follows from this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
-    /// Another program holds it. Later it may work.
+    /// Another program holds it, or it cannot be reached. Later it may work.
     Busy,
     /// The disk is full. When there is space again it works.
     Full,
@@ -72,6 +75,40 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(failure) = error.as_db_error() else {
+            let kind =
+                if error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>()) {
+                    StoreErrorKind::Busy
+                } else {
+                    StoreErrorKind::Failed
+                };
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            return Self { kind, message: format!("{error}{cause}") };
+        };
+        let code = failure.code();
+        let kind = match code.code().get(..2).unwrap_or_default() {
+            _ if *code == SqlState::UNIQUE_VIOLATION => StoreErrorKind::Duplicate,
+            _ if *code == SqlState::DISK_FULL => StoreErrorKind::Full,
+            // Out of connections or memory; a deadlock or a lock that is held; shutting down; not reachable.
+            "53" | "40" | "55" | "57" | "08" => StoreErrorKind::Busy,
+            "23" => StoreErrorKind::Constraint,
+            _ => StoreErrorKind::Failed,
+        };
+        Self { kind, message: format!("{} ({})", failure.message(), code.code()) }
+    }
+}
+
+impl From<PoolError> for StoreError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => error.into(),
+            error => Self { kind: StoreErrorKind::Busy, message: error.to_string() },
+        }
+    }
+}
+
 /// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -83,6 +120,25 @@ pub enum OpenError {
         /// Why.
         source: StoreError,
     },
+    /// The database cannot be reached.
+    #[error("the database {address} cannot be opened: {source}")]
+    Reach {
+        /// Which, without its password.
+        address: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The database is set up in a way that does not do.
+    #[error("the database {address} cannot be used: {why}")]
+    Unfit {
+        /// Which, without its password.
+        address: String,
+        /// Why, and what to do.
+        why: &'static str,
+    },
+    /// No TLS can be spoken on this machine.
+    #[error("no encrypted connection to the database can be made: {0}")]
+    Tls(String),
     /// It was written by a newer version.
     #[error(
         "the database has schema version {found}, this program knows {known}; start a newer openpod-server"

@@ -64,10 +64,8 @@ pub async fn search(
     words: &Words,
     window: &Window,
 ) -> Result<Vec<Listed>, StoreError> {
-    let sql = format!("SELECT k.*, {} AS sort_key {}", full_text::DISTANCE, full_text::FROM_WORDS);
-    let mut select = Select::from(sql);
-    select.filter(full_text::MATCHES, &[&full_text::query(&filter.project_id, words)]);
-    page(tx, select, filter, window, (full_text::DISTANCE, Order::Ascending)).await
+    let (select, distance) = full_text::search(tx.dialect(), &filter.project_id, words);
+    page(tx, select, filter, window, (distance, Order::Ascending)).await
 }
 
 async fn page(

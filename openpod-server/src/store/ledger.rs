@@ -18,7 +18,7 @@ use crate::domain::ticket::Ticket;
 
 /// What a project may spend, and has spent.
 pub async fn purse(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Purse, StoreError> {
-    let sql = "SELECT p.budget_cents, coalesce(sum(t.amount_cents), 0) AS spent_cents FROM projects p \
+    let sql = "SELECT p.budget_cents, CAST(coalesce(sum(t.amount_cents), 0) AS BIGINT) AS spent_cents FROM projects p \
                LEFT JOIN ledger_transactions t ON t.project_id = p.id WHERE p.id = $1 \
                GROUP BY p.id, p.budget_cents";
     let found = tx
@@ -58,7 +58,7 @@ pub async fn pay(
 
 /// What a project paid for the work of each agent, the most first.
 pub async fn spending(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<AgentSpending>, StoreError> {
-    let sql = "SELECT t.agent_id, a.name, count(*) AS tickets, sum(t.amount_cents) AS amount_cents \
+    let sql = "SELECT t.agent_id, a.name, count(*) AS tickets, CAST(sum(t.amount_cents) AS BIGINT) AS amount_cents \
                FROM ledger_transactions t JOIN agents a ON a.id = t.agent_id WHERE t.project_id = $1 \
                GROUP BY t.agent_id, a.name ORDER BY amount_cents DESC, t.agent_id";
     tx.all(sql, params![project], |row| {
@@ -86,7 +86,7 @@ pub async fn rate(
 
 /// What an agent earned in all, after commission.
 pub async fn earned(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<Cents, StoreError> {
-    let sql = "SELECT coalesce(sum(amount_cents), 0) AS earned FROM ledger_entries \
+    let sql = "SELECT CAST(coalesce(sum(amount_cents), 0) AS BIGINT) AS earned FROM ledger_entries \
                WHERE account_kind = 'agent' AND account_id = $1";
     Ok(tx.first(sql, params![agent], |row| row.get("earned")).await?.unwrap_or_default())
 }
@@ -118,8 +118,8 @@ pub async fn payments_to(
 
 /// What all payments to an agent come to. None is paid out by this platform.
 pub async fn summary_of(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<TransactionSummary, StoreError> {
-    let sql = "SELECT count(*) AS payments, coalesce(sum(amount_cents), 0) AS amount, \
-               coalesce(sum(commission_cents), 0) AS commission FROM ledger_transactions WHERE agent_id = $1";
+    let sql = "SELECT count(*) AS payments, CAST(coalesce(sum(amount_cents), 0) AS BIGINT) AS amount, \
+               CAST(coalesce(sum(commission_cents), 0) AS BIGINT) AS commission FROM ledger_transactions WHERE agent_id = $1";
     let found = tx
         .first(sql, params![agent], |row| {
             Ok(TransactionSummary {

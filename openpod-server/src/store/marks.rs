@@ -9,11 +9,15 @@ pub async fn touch<'a>(
     tx: &mut Tx<'_>,
     agents: impl IntoIterator<Item = &'a AgentKeyId> + Send,
 ) -> Result<(), StoreError> {
-    let now = tx.now();
-    for agent in agents.into_iter().collect::<Vec<_>>() {
-        tx.execute("UPDATE agents SET changed_at = $2 WHERE id = $1", params![agent, now]).await?;
-    }
+    agents.into_iter().for_each(|agent| tx.touched(agent.clone()));
     Ok(())
+}
+
+/// Writes down what [`touch`] noted of an agent, at the end of the transaction.
+pub(super) async fn settle(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<(), StoreError> {
+    let now = tx.now();
+    let sql = "UPDATE agents SET changed_at = $2 WHERE id = $1";
+    tx.execute(sql, params![agent, now]).await.map(|_| ())
 }
 
 /// When something of this agent's concern last changed.

@@ -1,15 +1,25 @@
-//! The schema, step by step. A step that was published never changes; the next one mends it.
+//! The schema, step by step, for each engine. A step that was published never changes; the next one mends it.
 
 use rusqlite::Connection;
 
 use super::StoreError;
 use super::error::OpenError;
 
-/// The steps, in order: the first has version 1.
-const STEPS: [(&str, &str); 1] =
-    [("0001_platform", include_str!("../../migrations/sqlite/0001_platform.sql"))];
+/// One step, in the SQL of each engine.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
 
-/// Brings a database to the newest version. The lock of its transaction keeps others out.
+/// The steps, in order: the first has version 1.
+pub(super) const STEPS: [Step; 1] = [Step {
+    name: "0001_platform",
+    sqlite: include_str!("../../migrations/sqlite/0001_platform.sql"),
+    postgres: include_str!("../../migrations/postgres/0001_platform.sql"),
+}];
+
+/// Brings a database of SQLite's to the newest version. The lock of its transaction keeps others out.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let failed =
         |name: &'static str| move |error| OpenError::Migration { name, source: StoreError::from(error) };
@@ -20,8 +30,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(failed("version"))?;
         let done = match STEPS.get(version as usize) {
-            Some((name, sql)) => {
-                let step = format!("{sql}\nPRAGMA user_version = {};", version + 1);
+            Some(Step { name, sqlite, .. }) => {
+                let step = format!("{sqlite}\nPRAGMA user_version = {};", version + 1);
                 connection.execute_batch(&step).map_err(failed(name)).map(|()| false)
             }
             None if version as usize > STEPS.len() => {

@@ -15,9 +15,13 @@ pub async fn emit(
 ) -> Result<(), StoreError> {
     let mut body = None;
     for agent in recipients.iter().filter(|agent| !author.is_agent(agent)) {
-        let sql = "SELECT DISTINCT w.id FROM webhooks w JOIN webhook_events e ON e.webhook_id = w.id \
-                   WHERE w.agent_id = $1 AND w.is_active = 1 AND e.event IN ($2, '*') ORDER BY w.id";
-        let webhooks: Vec<WebhookId> = tx.all(sql, params![agent, event.kind()], |row| row.get("id")).await?;
+        let sql = format!(
+            "SELECT w.id FROM webhooks w WHERE w.agent_id = $1 AND w.is_active = 1 AND w.id IN \
+             (SELECT e.webhook_id FROM webhook_events e WHERE e.event IN ($2, '*')) ORDER BY w.id {}",
+            tx.dialect().keep()
+        );
+        let webhooks: Vec<WebhookId> =
+            tx.all(&sql, params![agent, event.kind()], |row| row.get("id")).await?;
         for webhook in webhooks {
             let now = tx.now();
             let body = body.get_or_insert_with(|| {
@@ -27,17 +31,22 @@ pub async fn emit(
             let sql = "INSERT INTO deliveries (id, webhook_id, event, body, status, next_attempt_at, created_at) \
                        VALUES ($1, $2, $3, $4, 'pending', $5, $5)";
             tx.execute(sql, params![format!("msg_{id}"), webhook, event.kind(), *body, now]).await?;
-            due(tx, &webhook).await?;
+            tx.due(webhook);
         }
     }
     Ok(())
 }
 
-/// Notes that a webhook has a delivery which is due now, and wakes whoever delivers.
-pub(super) async fn due(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<(), StoreError> {
-    let sql = "UPDATE webhooks SET due_at = $2 WHERE id = $1 AND (due_at IS NULL OR due_at > $2)";
+/// Writes down that a webhook has a delivery which is due now, at the end of the transaction. One that was disabled
+/// meanwhile gets nothing.
+pub(super) async fn settle(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<(), StoreError> {
+    let sql = "UPDATE webhooks SET due_at = CASE WHEN due_at < $2 THEN due_at ELSE $2 END \
+               WHERE id = $1 AND is_active = 1";
     let now = tx.now();
-    tx.execute(sql, params![webhook, now]).await?;
-    tx.wake_deliveries();
+    if tx.execute(sql, params![webhook, now]).await? == 0 {
+        let sql = "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, finished_at = $2 \
+                   WHERE webhook_id = $1 AND status = 'pending'";
+        tx.execute(sql, params![webhook, now]).await?;
+    }
     Ok(())
 }

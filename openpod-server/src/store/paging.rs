@@ -93,6 +93,13 @@ impl Select {
         Self { sql: sql.into(), params: Vec::new(), conditions: 0 }
     }
 
+    /// The same, when values go into that; each `?` in it is one of `values`.
+    pub fn with(sql: &str, values: &[&dyn ToValue]) -> Self {
+        let mut select = Self::from("");
+        select.push(sql, values);
+        select
+    }
+
     /// Adds a condition; each `?` in it is one of `values`.
     pub fn filter(&mut self, condition: &str, values: &[&dyn ToValue]) {
         self.sql.push_str(if self.conditions == 0 { " WHERE " } else { " AND " });

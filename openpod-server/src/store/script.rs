@@ -39,7 +39,7 @@ where
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let waited =
                 || Err(E::from(StoreError::misused("a script waited for something else than the database")));
-            script(tx).now_or_never().unwrap_or_else(waited)
+            perform(script, tx).now_or_never().unwrap_or_else(waited)
         }));
         let stays = matches!(outcome, Ok(Ok(_)));
         self.outcome = Some(outcome);
@@ -56,6 +56,17 @@ where
         // The caller may have gone; what was committed stays committed.
         let _ = self.caller.send(outcome);
     }
+}
+
+/// Runs a script and, when it succeeds, what it left for the end of the transaction.
+pub(super) async fn perform<S, T, E>(script: S, tx: &mut Tx<'_>) -> Result<T, E>
+where
+    S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>>,
+    E: From<StoreError>,
+{
+    let answer = script(tx).await?;
+    tx.settle().await?;
+    Ok(answer)
 }
 
 /// Hands a script to `submit` and waits for its answer. A panic goes on in the caller.

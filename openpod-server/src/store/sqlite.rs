@@ -2,9 +2,10 @@
 
 mod connection;
 mod readers;
-mod times;
+pub(super) mod statement;
 mod writer;
 
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -12,7 +13,10 @@ use futures_util::future::BoxFuture;
 
 use super::error::OpenError;
 use super::script::{Job, deliver};
-use super::{Location, Signals, Sources, StoreError, Tx, migrations};
+use super::signals::Signals;
+use super::times::Times;
+use super::{Sources, StoreError, Tx, migrations};
+use connection::Place;
 
 const READERS: usize = 4;
 
@@ -25,13 +29,13 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Opens the file, migrates it and starts the threads. `signals` are given after each commit.
+    /// Opens the file, or a memory when there is none, migrates it and starts the threads. `signals` are given after each commit.
     pub(super) fn open(
-        location: &Location,
+        file: Option<&Path>,
         sources: &Sources,
         signals: Arc<Signals>,
     ) -> Result<Self, OpenError> {
-        let place = connection::Place::of(location);
+        let place = file.map_or_else(Place::memory, Place::file);
         let mut writer = place.connect()?;
         migrations::migrate(&mut writer)?;
         let mut threads = Vec::new();
@@ -40,7 +44,7 @@ impl Engine {
             threads.push(thread);
             Ok::<(), OpenError>(())
         };
-        let times = times::Times::new(sources.clone());
+        let times = Times::new(sources.clone());
         let (reads, queue) = mpsc::channel();
         let queue = readers::Queue::new(queue);
         for n in 0..READERS {

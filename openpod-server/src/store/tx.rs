@@ -1,32 +1,43 @@
 //! A transaction: the statements of a script.
 
-use openpod_sdk::api::Timestamp;
+use std::collections::BTreeSet;
 
-use super::{Row, Sources, StoreError, Value};
-use crate::ids::Sequence;
+use openpod_sdk::api::{AgentKeyId, Timestamp, WebhookId};
 
-/// A transaction in progress. What a script does through it happens all together or not at all.
+use super::dialect::Dialect;
+use super::postgres::Session;
+use super::sqlite::statement;
+use super::times::Times;
+use super::{Row, StoreError, Value, marks, outbox};
+
+/// A transaction in progress. What a script does through it happens all together or not at all. A script whose
+/// statement failed has failed, whatever it makes of that.
 pub struct Tx<'c> {
     engine: Engine<'c>,
-    sources: &'c Sources,
-    ids: &'c Sequence,
+    times: &'c Times,
     now: Timestamp,
-    wakes_deliveries: bool,
+    failed: Option<StoreError>,
+    touched: BTreeSet<AgentKeyId>,
+    due: BTreeSet<WebhookId>,
 }
 
-/// The connection beneath. A second engine becomes a second arm.
+/// The connection beneath.
 enum Engine<'c> {
     Sqlite(&'c mut rusqlite::Connection),
+    Postgres(&'c Session),
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn sqlite(
-        connection: &'c mut rusqlite::Connection,
-        sources: &'c Sources,
-        ids: &'c Sequence,
-        now: Timestamp,
-    ) -> Self {
-        Self { engine: Engine::Sqlite(connection), sources, ids, now, wakes_deliveries: false }
+    pub(super) fn sqlite(connection: &'c mut rusqlite::Connection, times: &'c Times, now: Timestamp) -> Self {
+        Self::new(Engine::Sqlite(connection), times, now)
+    }
+
+    pub(super) fn postgres(session: &'c Session, times: &'c Times, now: Timestamp) -> Self {
+        Self::new(Engine::Postgres(session), times, now)
+    }
+
+    fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
+        Self { engine, times, now, failed: None, touched: BTreeSet::new(), due: BTreeSet::new() }
     }
 
     /// The time of this transaction, the same throughout.
@@ -36,22 +47,31 @@ impl<'c> Tx<'c> {
 
     /// A new id, as text of the kind that is asked for. Ids sort in the order they were made.
     pub fn new_id<T: From<String>>(&self) -> T {
-        T::from(self.ids.next_id(&*self.sources.randomness, self.now))
+        T::from(self.times.ids().next_id(&*self.times.sources().randomness, self.now))
     }
 
     /// Bytes that nobody can guess.
     pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.sources.randomness.fill(&mut bytes);
+        self.times.sources().randomness.fill(&mut bytes);
         bytes
+    }
+
+    /// Which SQL it speaks, for the few statements that cannot be written once.
+    pub fn dialect(&self) -> Dialect {
+        match self.engine {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// Runs a statement and tells how many rows it touched.
     pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
-        let Engine::Sqlite(connection) = &mut self.engine;
-        let mut statement = connection.prepare_cached(sql)?;
-        bind(&mut statement, params)?;
-        Ok(statement.raw_execute()? as u64)
+        let done = match &mut self.engine {
+            Engine::Sqlite(connection) => statement::execute(connection, sql, params),
+            Engine::Postgres(session) => session.execute(sql, params).await,
+        };
+        self.note(done)
     }
 
     /// Every row of the answer.
@@ -61,15 +81,14 @@ impl<'c> Tx<'c> {
         params: &[Value],
         read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send,
     ) -> Result<Vec<T>, StoreError> {
-        let Engine::Sqlite(connection) = &mut self.engine;
-        let mut statement = connection.prepare_cached(sql)?;
-        bind(&mut statement, params)?;
-        let mut rows = statement.raw_query();
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(read(&Row::Sqlite(row))?);
-        }
-        Ok(found)
+        let found = match &mut self.engine {
+            Engine::Sqlite(connection) => statement::query(connection, sql, params, usize::MAX, read),
+            Engine::Postgres(session) => match session.query(sql, params).await {
+                Ok(rows) => rows.iter().map(|row| read(&Row::Postgres(row))).collect(),
+                Err(error) => Err(error),
+            },
+        };
+        self.note(found)
     }
 
     /// The first row of the answer, if there is one.
@@ -79,51 +98,52 @@ impl<'c> Tx<'c> {
         params: &[Value],
         read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send,
     ) -> Result<Option<T>, StoreError> {
-        let Engine::Sqlite(connection) = &mut self.engine;
-        let mut statement = connection.prepare_cached(sql)?;
-        bind(&mut statement, params)?;
-        let mut rows = statement.raw_query();
-        rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+        let found = match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                statement::query(connection, sql, params, 1, read).map(|mut rows| rows.pop())
+            }
+            Engine::Postgres(session) => match session.query(sql, params).await {
+                Ok(rows) => rows.first().map(|row| read(&Row::Postgres(row))).transpose(),
+                Err(error) => Err(error),
+            },
+        };
+        self.note(found)
     }
 
-    /// After the commit, wakes whoever waits for [`super::Store::new_deliveries`].
-    pub(super) fn wake_deliveries(&mut self) {
-        self.wakes_deliveries = true;
+    fn note<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &outcome {
+            self.failed.get_or_insert_with(|| error.clone());
+        }
+        outcome
+    }
+
+    /// Has a webhook's next delivery be due now, at the end of the transaction. After the commit whoever waits for
+    /// [`super::Store::new_deliveries`] wakes.
+    pub(super) fn due(&mut self, webhook: WebhookId) {
+        self.due.insert(webhook);
+    }
+
+    /// Notes at the end of the transaction that something of this agent's concern changed.
+    pub(super) fn touched(&mut self, agent: AgentKeyId) {
+        self.touched.insert(agent);
     }
 
     pub(super) fn wakes_deliveries(&self) -> bool {
-        self.wakes_deliveries
+        !self.due.is_empty()
     }
-}
 
-/// Binds by name, because SQLite numbers `$1` by where it first stands in the text.
-fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> Result<(), StoreError> {
-    let mut bound = 0;
-    for (n, value) in params.iter().enumerate() {
-        if let Some(index) = statement.parameter_index(NAMES.get(n).ok_or_else(too_many)?)? {
-            bound += 1;
-            match value {
-                Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
-                Value::Integer(number) => statement.raw_bind_parameter(index, number)?,
-                Value::Real(number) => statement.raw_bind_parameter(index, number)?,
-                Value::Text(text) => statement.raw_bind_parameter(index, text)?,
-                Value::Blob(bytes) => statement.raw_bind_parameter(index, bytes)?,
-            }
+    /// Ends a script that succeeded. What many transactions change at once, the rows of webhooks and agents, is changed
+    /// last and in order: so these are held shortly, and nobody waits in a circle.
+    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
+        for webhook in self.due.clone() {
+            outbox::settle(self, &webhook).await?;
+        }
+        for agent in std::mem::take(&mut self.touched) {
+            marks::settle(self, &agent).await?;
+        }
+        Ok(())
     }
-    if bound == params.len() && bound == statement.parameter_count() {
-        return Ok(());
-    }
-    let (sql, wanted) = (statement.expanded_sql().unwrap_or_default(), statement.parameter_count());
-    Err(StoreError::misused(&format!("{wanted} parameters are wanted, {} were given: {sql}", params.len())))
 }
-
-fn too_many() -> StoreError {
-    StoreError::misused("a statement takes at most 32 parameters")
-}
-
-const NAMES: [&str; 32] = [
-    "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16",
-    "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29", "$30", "$31",
-    "$32",
-];

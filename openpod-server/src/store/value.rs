@@ -1,7 +1,11 @@
 //! What goes into the database and comes out: five kinds of values, and how the contract's types become one.
 
+use std::error::Error;
+
+use bytes::BytesMut;
 use openpod_sdk::api::*;
 use rusqlite::types::ValueRef;
+use tokio_postgres::types::{IsNull, Type, to_sql_checked};
 
 use super::StoreError;
 
@@ -37,22 +41,90 @@ pub trait FromValue: Sized {
 pub enum Row<'r> {
     /// From SQLite.
     Sqlite(&'r rusqlite::Row<'r>),
+    /// From PostgreSQL.
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl Row<'_> {
     /// The column of this name.
     pub fn get<T: FromValue>(&self, column: &str) -> Result<T, StoreError> {
-        let Row::Sqlite(row) = self;
-        let value = match row.get_ref(column)? {
+        let value = match self {
+            Row::Sqlite(row) => Value::from(row.get_ref(column)?),
+            Row::Postgres(row) => {
+                let found = row.columns().iter().position(|found| found.name() == column);
+                let missing = || StoreError::unreadable(format!("the answer has no column {column}"));
+                from_postgres(row, found.ok_or_else(missing)?)?
+            }
+        };
+        T::from_value(value)
+            .ok_or_else(|| StoreError::unreadable(format!("the column {column} holds what it must not")))
+    }
+
+    /// All columns with their names, in their order.
+    pub fn columns(&self) -> Result<Vec<(String, Value)>, StoreError> {
+        match self {
+            Row::Sqlite(row) => {
+                let names = row.as_ref().column_names().enumerate();
+                names.map(|(n, name)| Ok((name.to_owned(), Value::from(row.get_ref(n)?)))).collect()
+            }
+            Row::Postgres(row) => {
+                let columns = row.columns().iter().enumerate();
+                columns.map(|(n, column)| Ok((column.name().to_owned(), from_postgres(row, n)?))).collect()
+            }
+        }
+    }
+}
+
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Value {
+        match value {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(number) => Value::Integer(number),
             ValueRef::Real(number) => Value::Real(number),
             ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
             ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-        };
-        T::from_value(value)
-            .ok_or_else(|| StoreError::unreadable(format!("the column {column} holds what it must not")))
+        }
     }
+}
+
+/// What PostgreSQL tells apart and we do not, such as truth and 1, becomes one.
+fn from_postgres(row: &tokio_postgres::Row, n: usize) -> Result<Value, StoreError> {
+    let kind = row.columns()[n].type_();
+    let value = match *kind {
+        Type::INT8 => row.try_get::<_, Option<i64>>(n)?.map(Value::Integer),
+        Type::INT4 => row.try_get::<_, Option<i32>>(n)?.map(|number| Value::Integer(number.into())),
+        Type::BOOL => row.try_get::<_, Option<bool>>(n)?.map(|truth| Value::Integer(truth.into())),
+        Type::FLOAT8 => row.try_get::<_, Option<f64>>(n)?.map(Value::Real),
+        Type::TEXT => row.try_get::<_, Option<String>>(n)?.map(Value::Text),
+        Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(n)?.map(Value::Blob),
+        _ => {
+            let column = row.columns()[n].name();
+            return Err(StoreError::unreadable(format!("the column {column} has the type {kind}; cast it")));
+        }
+    };
+    Ok(value.unwrap_or(Value::Null))
+}
+
+/// Goes to PostgreSQL as whatever it takes the parameter for.
+impl tokio_postgres::types::ToSql for Value {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match (self, kind) {
+            (Value::Null, _) => Ok(IsNull::Yes),
+            (Value::Integer(number), &Type::INT8) => number.to_sql(kind, out),
+            (Value::Integer(number), &Type::INT4) => i32::try_from(*number)?.to_sql(kind, out),
+            (Value::Integer(number), &Type::FLOAT8) => (*number as f64).to_sql(kind, out),
+            (Value::Real(number), &Type::FLOAT8) => number.to_sql(kind, out),
+            (Value::Text(text), &(Type::TEXT | Type::VARCHAR)) => text.to_sql(kind, out),
+            (Value::Blob(bytes), &Type::BYTEA) => bytes.to_sql(kind, out),
+            _ => Err(format!("PostgreSQL takes a parameter for {kind}, and the program does not").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
 }
 
 /// The parameters of a statement, in the order of `$1`, `$2` and so on.

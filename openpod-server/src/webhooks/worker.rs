@@ -15,6 +15,9 @@ use crate::store::{Store, StoreError};
 /// How much longer than an attempt's deadline a lease lasts: time enough to note how it ended.
 const LEASE_MARGIN: Duration = Duration::from_secs(45);
 
+/// How long to wait when what was due was taken by another.
+const AFTER_OTHERS: Duration = Duration::from_millis(20);
+
 /// How many attempts run at once in each lane. Dead receivers wait for each other, not the living for them.
 const PLACES: [(Lane, usize); 2] = [(Lane::Working, 48), (Lane::Failing, 16)];
 
@@ -111,28 +114,46 @@ impl Worker {
         flights: &mut Flights,
         stopped: impl Fn() -> bool,
     ) -> Result<Option<Duration>, StoreError> {
-        let mut next: Option<Timestamp> = None;
+        let mut pause: Option<Duration> = None;
         for (lane, places) in PLACES {
             loop {
                 let free = places.saturating_sub(flights.count(lane));
                 if free == 0 {
                     break;
                 }
-                let due = self.0.store.read(move |tx| Box::pin(next_due(tx, lane))).await?;
+                let until_due = self.until_due(lane).await?;
                 if stopped() {
                     return Ok(None);
                 }
-                if due.is_none_or(|due| due > self.now()) {
-                    next = next.into_iter().chain(due).min();
+                if until_due.is_none_or(|wait| !wait.is_zero()) {
+                    pause = pause.into_iter().chain(until_due).min();
                     break;
                 }
-                for leased in self.lease(lane, free).await? {
+                let leased = self.lease(lane, free).await?;
+                if leased.is_empty() {
+                    // Another process was faster.
+                    pause = pause.into_iter().chain([AFTER_OTHERS]).min();
+                    break;
+                }
+                for leased in leased {
                     let worker = self.clone();
                     flights.start(lane, async move { worker.attempt(leased).await });
                 }
             }
         }
-        Ok(next.map(|next| next.since(self.now())))
+        Ok(pause)
+    }
+
+    /// How long until the next delivery of a lane is due; zero when it is. By the time of the transaction, because the
+    /// database's clock is not this machine's.
+    async fn until_due(&self, lane: Lane) -> Result<Option<Duration>, StoreError> {
+        let script = self.0.store.read(move |tx| {
+            Box::pin(async move {
+                let due = next_due(tx, lane).await?;
+                Ok(due.map(|due| due.since(tx.now())))
+            })
+        });
+        script.await
     }
 
     async fn lease(&self, lane: Lane, count: usize) -> Result<Vec<Leased>, StoreError> {

@@ -66,7 +66,7 @@ impl Stage {
                         let n = tx.first(&sql, &[], |row| row.get::<i64>("n")).await?.unwrap();
                         counts.push((table.to_owned(), n));
                     }
-                    let sql = "SELECT coalesce(sum(version), 0) AS n FROM tickets";
+                    let sql = "SELECT CAST(coalesce(sum(version), 0) AS BIGINT) AS n FROM tickets";
                     counts.push(("versions".into(), tx.first(sql, &[], |row| row.get("n")).await?.unwrap()));
                     Ok(counts)
                 })

@@ -93,7 +93,7 @@ impl Stage {
     /// Status, count of attempts and last complaint of each delivery, in the order they came.
     async fn outbox(&self) -> Vec<(String, u32, Option<String>)> {
         let sql = "SELECT d.status, d.attempts, (SELECT a.error FROM delivery_attempts a \
-                   WHERE a.delivery_id = d.id AND a.attempt = d.attempts) AS error FROM deliveries d ORDER BY d.rowid";
+                   WHERE a.delivery_id = d.id AND a.attempt = d.attempts) AS error FROM deliveries d ORDER BY d.id";
         let read = self.world.app.store().read(move |tx| {
             Box::pin(async move {
                 tx.all(sql, &[], |row| Ok((row.get("status")?, row.get("attempts")?, row.get("error")?)))

@@ -2,7 +2,7 @@
 //! moves once, and every event of what was committed arrives.
 //!
 //! `OPENPOD_KILLS=50 cargo test -p openpod-server --test server kill -- --nocapture` is the long form, and
-//! `OPENPOD_TEST_DATABASE` names an empty database of another engine.
+//! `OPENPOD_TEST_DATABASE=postgres` kills it on PostgreSQL.
 
 mod load;
 mod receiver;
@@ -37,7 +37,7 @@ fn random(below: u64) -> u64 {
 async fn whoever_kills_the_server_loses_nothing_that_was_acknowledged() {
     let kills: usize = std::env::var("OPENPOD_KILLS").map_or(5, |text| text.parse().unwrap());
     let home = tempfile::tempdir().unwrap();
-    let program = Program::new(home.path());
+    let program = Program::new(home.path()).await;
     let token = program.owner("olga").await;
     let secret = Secret::new("a secret of the receiver");
     let receiver = Receiver::start(&secret).await;

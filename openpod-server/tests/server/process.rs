@@ -7,6 +7,8 @@ use openpod_sdk::Secret;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::databases;
+
 /// Limits that no test reaches by accident, and webhooks that reach this machine.
 const CONFIGURATION: &str = "\
 [limits]
@@ -31,10 +33,9 @@ pub(super) struct Running {
 }
 
 impl Program {
-    /// In this directory, on the database of `OPENPOD_TEST_DATABASE`, which must be empty, or on a file of its own.
-    pub(super) fn new(home: &Path) -> Program {
-        let own = || format!("sqlite:{}", home.join("openpod.db").display());
-        Self::on(home, std::env::var("OPENPOD_TEST_DATABASE").unwrap_or_else(|_| own()))
+    /// In this directory, on an empty database of the engine that all stories run on.
+    pub(super) async fn new(home: &Path) -> Program {
+        Self::on(home, databases::lasting(home).await)
     }
 
     pub(super) fn on(home: &Path, database: String) -> Program {

@@ -53,7 +53,7 @@ impl World {
             .read(move |tx| {
                 Box::pin(async move {
                     let sql = "SELECT d.body FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id \
-                               WHERE w.agent_id = $1 ORDER BY d.rowid";
+                               WHERE w.agent_id = $1 ORDER BY d.id";
                     tx.all(sql, &[id.to_value()], |row| row.get("body")).await
                 })
             })

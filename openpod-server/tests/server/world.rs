@@ -17,7 +17,7 @@ use openpod_server::webhooks::TargetPolicy;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::openapi;
+use super::{databases, openapi};
 
 /// A platform in memory.
 pub(super) struct World {
@@ -55,7 +55,7 @@ pub(super) const OWNER: &str = "/api/owner/v1";
 impl World {
     /// A platform with nobody in it, on 2026-03-12 at 10:30, and with limits that no story reaches by accident.
     pub(super) async fn new() -> World {
-        Self::at(Location::Memory).await
+        Self::at(databases::chosen().await).await
     }
 
     /// The same with its database elsewhere.
@@ -79,13 +79,13 @@ impl World {
         webhook_targets: TargetPolicy,
         github: impl FnOnce(Arc<dyn Clock>) -> Github,
     ) -> World {
-        Self::assemble(Location::Memory, limits, webhook_targets, github, true).await
+        Self::assemble(databases::chosen().await, limits, webhook_targets, github, true).await
     }
 
     /// A platform that connects no repository to what agents create, as it is unless told.
     pub(super) async fn wary(github: impl FnOnce(Arc<dyn Clock>) -> Github) -> World {
         let limits = Limits::new(1_000_000, 1_000_000, 1_000_000);
-        Self::assemble(Location::Memory, limits, TargetPolicy::default(), github, false).await
+        Self::assemble(databases::chosen().await, limits, TargetPolicy::default(), github, false).await
     }
 
     async fn assemble(

@@ -13,7 +13,7 @@ use crate::domain::permission::{Actor, Standing};
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
 use crate::store::applications::Known;
-use crate::store::{Tx, applications, marks, outbox, positions, standings};
+use crate::store::{Tx, applications, dialect, marks, outbox, positions, standings};
 
 /// Accepts or rejects an application, and tells the applicant.
 pub async fn decide<E>(State(app): State<App>, call: Call<E>) -> Result<Answer<E>, ApiError>
@@ -24,6 +24,7 @@ where
     once.write(&app, move |tx| {
         Box::pin(async move {
             let missing = || ApiError::not_found("application");
+            dialect::hold_seats(tx, &path.application_id).await?;
             let known = applications::find(tx, &path.application_id).await?.ok_or_else(missing)?;
             may_decide(tx, &actor, &known).await?;
             let found = positions::find(tx, &known.position.id).await?.ok_or_else(missing)?;

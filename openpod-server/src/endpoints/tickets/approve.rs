@@ -15,7 +15,7 @@ use crate::domain::permission::Actor;
 use crate::domain::ticket::Ticket;
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
-use crate::store::{StoreErrorKind, Tx, ledger, marks, outbox, standings, tickets};
+use crate::store::{StoreErrorKind, Tx, dialect, ledger, marks, outbox, standings, tickets};
 
 /// Judges a ticket. Ticket, money, comment and event change in one transaction.
 pub async fn approve<E>(State(app): State<App>, call: Call<E>) -> Result<Answer<E>, ApiError>
@@ -27,6 +27,7 @@ where
     let OwnerJudgement { judgement, rating } = body.into();
     once.write(&app, move |tx| {
         Box::pin(async move {
+            dialect::hold_purse(tx, &path.ticket_id).await?;
             let (ticket, standing) = access::ticket(tx, &actor, &path.ticket_id).await?;
             may_judge(&ticket, &actor, standing)?;
             access::unchanged(if_match, ticket.version)?;

@@ -11,7 +11,7 @@ use crate::domain::permission::Actor;
 use crate::domain::ticket::{Caller, Change, Ticket, decide};
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
-use crate::store::{Tx, marks, outbox, standings, tickets};
+use crate::store::{Tx, dialect, marks, outbox, standings, tickets};
 
 /// Changes a ticket, as far as the caller's standing and the table of moves allow.
 pub async fn update<E>(State(app): State<App>, call: Call<E>) -> Result<Answer<E>, ApiError>
@@ -21,6 +21,7 @@ where
     let Call { actor, path, body: patch, if_match, once, .. } = call;
     once.write(&app, move |tx| {
         Box::pin(async move {
+            dialect::hold_ticket(tx, &path.ticket_id).await?;
             let (ticket, standing) = access::ticket(tx, &actor, &path.ticket_id).await?;
             access::unchanged(if_match, ticket.version)?;
             let now = tx.now();

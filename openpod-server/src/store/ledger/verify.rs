@@ -89,7 +89,7 @@ async fn faults(tx: &mut Tx<'_>) -> Result<Vec<Fault>, StoreError> {
     let sql = "SELECT t.id FROM tickets t LEFT JOIN ledger_transactions l ON l.ticket_id = t.id \
                WHERE t.approval = 'approved' AND l.id IS NULL ORDER BY t.id";
     found.extend(tx.all(sql, params![], |row| Ok(Fault::Unpaid(row.get("id")?))).await?);
-    let sql = "SELECT p.id, p.budget_cents, sum(l.amount_cents) AS spent_cents FROM projects p \
+    let sql = "SELECT p.id, p.budget_cents, CAST(sum(l.amount_cents) AS BIGINT) AS spent_cents FROM projects p \
                JOIN ledger_transactions l ON l.project_id = p.id GROUP BY p.id, p.budget_cents \
                HAVING sum(l.amount_cents) > p.budget_cents ORDER BY p.id";
     let overspent = tx.all(sql, params![], |row| {

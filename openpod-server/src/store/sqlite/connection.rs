@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::store::StoreError;
 use crate::store::error::OpenError;
-use crate::store::{Location, StoreError};
 
 /// Where connections go.
 #[derive(Debug)]
@@ -19,16 +19,14 @@ pub(super) struct Place {
 static MEMORIES: AtomicU64 = AtomicU64::new(0);
 
 impl Place {
-    pub(super) fn of(location: &Location) -> Self {
-        match location {
-            Location::File(path) => Self { path: path.clone(), in_memory: false },
-            // Connections of one store share a memory; every store has one of its own.
-            Location::Memory => {
-                let n = MEMORIES.fetch_add(1, Ordering::Relaxed);
-                let name = format!("file:/openpod-{n}?vfs=memdb");
-                Self { path: PathBuf::from(name), in_memory: true }
-            }
-        }
+    pub(super) fn file(path: &Path) -> Self {
+        Self { path: path.to_owned(), in_memory: false }
+    }
+
+    /// Connections of one store share a memory; every store has one of its own.
+    pub(super) fn memory() -> Self {
+        let n = MEMORIES.fetch_add(1, Ordering::Relaxed);
+        Self { path: PathBuf::from(format!("file:/openpod-{n}?vfs=memdb")), in_memory: true }
     }
 
     pub(super) fn connect(&self) -> Result<Connection, OpenError> {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rusqlite::Connection;
 
-use super::times::Times;
 use crate::store::script::Job;
+use crate::store::times::Times;
 use crate::store::{StoreError, Tx};
 
 /// The queue that the readers share.
@@ -33,6 +33,6 @@ pub(super) fn run(mut connection: Connection, queue: &Queue, times: &Times) {
 fn read(connection: &mut Connection, job: &mut dyn Job, times: &Times) -> rusqlite::Result<()> {
     let now = times.of_read();
     connection.execute_batch("PRAGMA query_only = true; BEGIN")?;
-    job.run(&mut Tx::sqlite(connection, times.sources(), times.ids(), now));
+    job.run(&mut Tx::sqlite(connection, times, now));
     connection.execute_batch("ROLLBACK")
 }

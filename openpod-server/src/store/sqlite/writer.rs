@@ -6,9 +6,10 @@ use std::sync::mpsc;
 
 use rusqlite::Connection;
 
-use super::times::Times;
 use crate::store::script::Job;
-use crate::store::{Signals, StoreError, Tx};
+use crate::store::signals::Signals;
+use crate::store::times::Times;
+use crate::store::{StoreError, Tx};
 
 /// Bounds how long the first of a group waits for its answer.
 const LARGEST_GROUP: usize = 256;
@@ -22,18 +23,15 @@ pub(super) fn run(
 ) {
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
-        times.begin_write();
+        let writing = times.begin_write();
         let committed = write_group(&mut connection, &mut group, queue, times);
         if !connection.is_autocommit() {
             // A failed BEGIN or COMMIT may leave the transaction open.
             let _ = connection.execute_batch("ROLLBACK");
         }
-        times.end_write();
+        drop(writing);
         if let Ok(wakes) = committed {
-            if wakes {
-                signals.deliveries.notify_one();
-            }
-            signals.commits.send_modify(|commits| *commits += 1);
+            signals.committed(wakes);
         }
         let outcome = committed.map(|_| ());
         for job in group {
@@ -67,7 +65,7 @@ fn write_group(
 
 fn write_one(connection: &mut Connection, job: &mut dyn Job, times: &Times) -> Result<bool, StoreError> {
     connection.prepare_cached("SAVEPOINT script")?.raw_execute()?;
-    let mut tx = Tx::sqlite(connection, times.sources(), times.ids(), times.now());
+    let mut tx = Tx::sqlite(connection, times, times.now());
     let stays = job.run(&mut tx);
     let wakes = stays && tx.wakes_deliveries();
     if connection.is_autocommit() {

@@ -1,0 +1,72 @@
+//! What the engines do in their own ways, beside full-text search. Everything else is SQL that both understand.
+//!
+//! SQLite has one writer, so a write transaction sees what it will change as it is. On PostgreSQL several write at
+//! once, and each statement sees what is committed when it begins (READ COMMITTED): whoever decides by what it read
+//! takes hold of it first. Holds are taken in this order, so that nobody waits in a circle: a name, a project, a
+//! ticket, and at the end of the transaction webhooks and agents, see [`Tx::settle`].
+
+use openpod_sdk::api::{ApplicationId, TicketId};
+
+use super::{StoreError, Tx, params};
+
+/// Which SQL a transaction speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite's.
+    Sqlite,
+    /// PostgreSQL's.
+    Postgres,
+}
+
+impl Dialect {
+    /// Ends a `SELECT` of rows that the statement around it takes for itself: what another takes is left out.
+    pub(super) fn skip_taken(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Ends a `SELECT` of rows that must not be deleted before the transaction ends.
+    pub(super) fn keep(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => "FOR KEY SHARE",
+        }
+    }
+}
+
+/// Keeps others from deciding anything in the project of a ticket, and from changing the ticket, until the transaction
+/// ends: what was paid and what is left of the budget stay as they are.
+pub async fn hold_purse(tx: &mut Tx<'_>, ticket: &TicketId) -> Result<(), StoreError> {
+    let sql =
+        "SELECT id FROM projects WHERE id = (SELECT project_id FROM tickets WHERE id = $1) FOR NO KEY UPDATE";
+    hold(tx, sql, ticket.as_str()).await?;
+    hold_ticket(tx, ticket).await
+}
+
+/// Keeps others from changing a ticket until the transaction ends.
+pub async fn hold_ticket(tx: &mut Tx<'_>, ticket: &TicketId) -> Result<(), StoreError> {
+    hold(tx, "SELECT id FROM tickets WHERE id = $1 FOR NO KEY UPDATE", ticket.as_str()).await
+}
+
+/// Keeps others from deciding anything in the project of an application until the transaction ends: its seats and
+/// members stay as they are.
+pub async fn hold_seats(tx: &mut Tx<'_>, application: &ApplicationId) -> Result<(), StoreError> {
+    let sql = "SELECT p.id FROM projects p WHERE p.id = (SELECT o.project_id FROM applications a \
+               JOIN positions o ON o.id = a.position_id WHERE a.id = $1) FOR NO KEY UPDATE";
+    hold(tx, sql, application.as_str()).await
+}
+
+/// Keeps out others who take hold of the same name, until the transaction ends.
+pub async fn hold_name(tx: &mut Tx<'_>, kind: &str, name: &str) -> Result<(), StoreError> {
+    let name = format!("{kind} {name}");
+    hold(tx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &name).await
+}
+
+async fn hold(tx: &mut Tx<'_>, sql: &str, what: &str) -> Result<(), StoreError> {
+    match tx.dialect() {
+        Dialect::Sqlite => Ok(()),
+        Dialect::Postgres => tx.execute(sql, params![what]).await.map(|_| ()),
+    }
+}

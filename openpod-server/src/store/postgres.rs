@@ -1,0 +1,130 @@
+//! PostgreSQL: a connection for each transaction, from two pools, and one connection that listens.
+//!
+//! ```text
+//!   read  ─▶ readers ─▶ the time, then BEGIN REPEATABLE READ READ ONLY ─▶ script
+//!   write ─▶ writers ─▶ BEGIN, then the time ─▶ script ─▶ COMMIT ─▶ signals ─▶ NOTIFY to the other processes
+//! ```
+//!
+//! The time is the database's, so that it means the same to all processes. [`session`] tells how it is put in order.
+
+mod migration;
+mod peers;
+mod session;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures_util::future::BoxFuture;
+
+use super::error::OpenError;
+use super::location::Address;
+use super::script::perform;
+use super::signals::Signals;
+use super::times::Times;
+use super::{Sources, StoreError, Tx};
+use peers::Peers;
+use session::Begun;
+pub(super) use session::Session;
+use tls::Tls;
+
+/// How many connections each pool opens at most.
+const CONNECTIONS: usize = 16;
+
+/// How long a transaction waits for a connection before it is told that the database is busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The connections of one process.
+#[derive(Debug, Clone)]
+pub(super) struct Engine {
+    readers: Pool,
+    writers: Pool,
+    times: Times,
+    keeps_own_time: bool,
+    signals: Arc<Signals>,
+    peers: Arc<Peers>,
+}
+
+impl Engine {
+    /// Connects, migrates and begins to listen.
+    pub(super) async fn open(
+        address: &Address,
+        sources: &Sources,
+        signals: Arc<Signals>,
+    ) -> Result<Self, OpenError> {
+        let tls = Tls::of(address)?;
+        migration::migrate(address, &tls).await?;
+        let mut nonce = [0; 8];
+        sources.randomness.fill(&mut nonce);
+        let peers = Peers::start(address.clone(), tls.clone(), hex::encode(nonce), Arc::clone(&signals));
+        Ok(Self {
+            readers: pool(address, &tls, session::READER)?,
+            writers: pool(address, &tls, session::WRITER)?,
+            times: Times::new(sources.clone()),
+            keeps_own_time: address.keeps_own_time(),
+            signals,
+            peers: Arc::new(peers),
+        })
+    }
+
+    pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        E: From<StoreError>,
+    {
+        let own = self.keeps_own_time.then(|| self.times.of_read());
+        let Begun { session, now } = session::begin_read(&self.readers, own).await?;
+        perform(script, &mut Tx::postgres(&session, &self.times, now)).await
+    }
+
+    /// Runs on as its own task, so that a caller who leaves does not cut off what was begun.
+    pub(super) async fn write<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let engine = self.clone();
+        match tokio::spawn(async move { engine.write_here(script).await }).await {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(StoreError::closed().into()),
+        }
+    }
+
+    async fn write_here<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        E: From<StoreError>,
+    {
+        let writing = self.keeps_own_time.then(|| self.times.begin_write());
+        let own = writing.as_ref().map(|writing| writing.since());
+        let Begun { session, now } = session::begin_write(&self.writers, own).await?;
+        let mut tx = Tx::postgres(&session, &self.times, now);
+        let answer = perform(script, &mut tx).await?;
+        let wakes = tx.wakes_deliveries();
+        session.commit().await?;
+        drop(writing);
+        self.signals.committed(wakes);
+        self.peers.tell(wakes);
+        Ok(answer)
+    }
+}
+
+fn pool(address: &Address, tls: &Tls, name: &str) -> Result<Pool, OpenError> {
+    let mut config = address.config().clone();
+    config.application_name(name);
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = match tls {
+        Tls::Off => Manager::from_config(config, tokio_postgres::NoTls, recycling),
+        Tls::On(tls) => Manager::from_config(config, tls.clone(), recycling),
+    };
+    Pool::builder(manager)
+        .max_size(CONNECTIONS)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(PATIENCE))
+        .create_timeout(Some(PATIENCE))
+        .build()
+        .map_err(|_| OpenError::Interrupted)
+}

@@ -1,0 +1,124 @@
+//! A connection while a transaction is open on it, and the transaction's time.
+//!
+//! A write that a read did not see must not be dated before that read, although many processes write at once. So a
+//! write takes the time after its transaction has begun, and a read, before its snapshot is taken, looks which writes
+//! are in progress (`pg_stat_activity` tells since when) and dates itself no later than the first of them. A write
+//! that the look missed began after it, and has a later time.
+
+use deadpool_postgres::{Object, Pool};
+use futures_util::FutureExt;
+use futures_util::future::try_join;
+use openpod_sdk::api::Timestamp;
+use tokio_postgres::types::ToSql;
+
+use crate::store::{StoreError, Value};
+
+/// The names of connections: those that write are told from others by it.
+pub(super) const READER: &str = "openpod-server reader";
+pub(super) const WRITER: &str = "openpod-server writer";
+
+const TIME_OF_WRITE: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)";
+
+const TIME_OF_READ: &str = "SELECT CAST(extract(epoch FROM least(statement_timestamp(), (\
+    SELECT min(xact_start) FROM pg_stat_get_activity(NULL) WHERE application_name = 'openpod-server writer' AND datid = \
+    (SELECT oid FROM pg_database WHERE datname = current_database())))) * 1000000 AS BIGINT)";
+
+/// A connection with an open transaction. Dropped, it rolls back.
+#[derive(Debug)]
+pub(in crate::store) struct Session {
+    client: Object,
+    open: bool,
+}
+
+/// A transaction that has begun.
+pub(super) struct Begun {
+    pub(super) session: Session,
+    pub(super) now: Timestamp,
+}
+
+/// Begins a snapshot. `own` is its time when the database is not asked.
+pub(super) async fn begin_read(pool: &Pool, own: Option<Timestamp>) -> Result<Begun, StoreError> {
+    let client = pool.get().await?;
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    let session = Session { client, open: true };
+    let now = match own {
+        Some(now) => {
+            session.client.batch_execute(begin).await?;
+            now
+        }
+        None => {
+            let time = session.client.prepare_cached(TIME_OF_READ).await?;
+            // Both are on their way before either is answered, the time first.
+            let (row, ()) =
+                try_join(session.client.query_one(&time, &[]), session.client.batch_execute(begin)).await?;
+            Timestamp::from_micros(row.try_get(0)?)
+        }
+    };
+    Ok(Begun { session, now })
+}
+
+/// Begins to write. `own` is the time when the database is not asked.
+pub(super) async fn begin_write(pool: &Pool, own: Option<Timestamp>) -> Result<Begun, StoreError> {
+    let client = pool.get().await?;
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    let session = Session { client, open: true };
+    let now = match own {
+        Some(now) => {
+            session.client.batch_execute(begin).await?;
+            now
+        }
+        None => {
+            let time = session.client.prepare_cached(TIME_OF_WRITE).await?;
+            let ((), row) =
+                try_join(session.client.batch_execute(begin), session.client.query_one(&time, &[])).await?;
+            Timestamp::from_micros(row.try_get(0)?)
+        }
+    };
+    Ok(Begun { session, now })
+}
+
+impl Session {
+    pub(in crate::store) async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
+        let statement = self.prepare(sql, params).await?;
+        Ok(self.client.execute(&statement, &borrowed(params)).await?)
+    }
+
+    pub(in crate::store) async fn query(
+        &self,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        let statement = self.prepare(sql, params).await?;
+        Ok(self.client.query(&statement, &borrowed(params)).await?)
+    }
+
+    async fn prepare(&self, sql: &str, params: &[Value]) -> Result<tokio_postgres::Statement, StoreError> {
+        let statement = self.client.prepare_cached(sql).await?;
+        let wanted = statement.params().len();
+        if wanted == params.len() {
+            return Ok(statement);
+        }
+        let given = params.len();
+        Err(StoreError::misused(&format!("{wanted} parameters are wanted, {given} were given: {sql}")))
+    }
+
+    /// Makes the changes last.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        self.client.batch_execute("COMMIT").await?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.open {
+            // Polled once it is on its way, before all that the connection does next. Nobody needs the answer.
+            let _ = self.client.batch_execute("ROLLBACK").now_or_never();
+        }
+    }
+}
+
+fn borrowed(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
