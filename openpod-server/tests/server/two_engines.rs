@@ -54,7 +54,7 @@ async fn of_many_scripts_at_once_those_that_succeed_stay() {
     for location in both().await {
         let store = open(location).await;
         let names: Vec<String> = (0..100).map(|n| format!("{n:03}")).collect();
-        let then = |n: usize| if n % 3 == 0 { Err(()) } else { Ok(()) };
+        let then = |n: usize| if n.is_multiple_of(3) { Err(()) } else { Ok(()) };
         let writes = names.iter().enumerate().map(|(n, name)| insert(&store, name, then(n)));
         let done = join_all(writes).await.iter().filter(|outcome| outcome.is_ok()).count();
         let stayed = texts(&store, "SELECT login AS line FROM owners ORDER BY login".into()).await;
