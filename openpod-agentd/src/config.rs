@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agent::RawAgent;
 pub use check::{ConfigError, Mistake};
-pub use executor::{Executor, RawExecutor, RawOnStop, RawSandbox};
+pub use executor::{Executor, RawExecutor};
 pub use git::{GitSettings, RawGit, RawLimits};
 pub use heartbeat::{Pace, RawHeartbeat};
 pub use load::{Layers, load};

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use openpod_agentd::config::RawOnStop;
 use openpod_sdk::api::TicketStatus;
 
 use super::happy_path::ANSWERS;
@@ -31,20 +30,20 @@ async fn until_begun(world: &World, times: usize) {
 
 /// Stops a daemon in the middle of a run and starts it again; the worker goes on when it is told to. It is
 /// to be started so many times.
-async fn restarted(on_stop: RawOnStop, runs: usize) {
+async fn restarted(on_stop: &str, runs: usize) {
     let world = World::begin().await;
     let project = world.project().await;
     let worker = patient(&world);
     let mut daemon = world.daemon("ada", &worker).await.by_heartbeat_alone();
     daemon.config.executor.writable.push(world.directory("signs"));
-    daemon.config.executor.on_stop = on_stop;
+    daemon.config.executor.on_stop = on_stop.to_owned();
     world.hire(&project, &daemon.agent).await;
     let id = world.ticket(&project, "Answer the question").await;
     let running = daemon.start().await;
     until_begun(&world, 1).await;
     running.stop().await;
     assert_eq!(world.owner.get_ticket(&id).await.unwrap().status, TicketStatus::InProgress);
-    assert_eq!(world.processes().is_empty(), on_stop == RawOnStop::Kill);
+    assert_eq!(world.processes().is_empty(), on_stop == "kill");
 
     let running = daemon.start().await;
     until_begun(&world, runs).await;
@@ -59,12 +58,12 @@ async fn restarted(on_stop: RawOnStop, runs: usize) {
 
 #[tokio::test]
 async fn a_run_goes_on_while_the_daemon_is_restarted_and_is_not_started_again() {
-    restarted(RawOnStop::Leave, 1).await;
+    restarted("leave", 1).await;
 }
 
 #[tokio::test]
 async fn a_daemon_that_ends_its_runs_begins_them_again_where_they_were() {
-    restarted(RawOnStop::Kill, 2).await;
+    restarted("kill", 2).await;
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ pub struct RawExecutor {
     /// that every program needs and those that tell it its task.
     pub environment: Vec<String>,
     /// `landlock` unless told: the worker touches its workspace and what is named here. `off`: what its user may.
-    pub sandbox: RawSandbox,
+    pub sandbox: String,
     /// Files and directories that the worker may read and execute, beside the system's own.
     pub readable: Vec<PathBuf>,
     /// Files and directories that it may write, too.
@@ -38,29 +38,7 @@ pub struct RawExecutor {
     /// Processes of the daemon's user; no limit unless told.
     pub processes: Option<u64>,
     /// What becomes of runs when the daemon stops: `leave` unless told; or `kill`.
-    pub on_stop: RawOnStop,
-}
-
-/// `executor.sandbox`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RawSandbox {
-    /// Confined.
-    #[default]
-    Landlock,
-    /// Not confined.
-    Off,
-}
-
-/// `executor.on_stop`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RawOnStop {
-    /// They go on; the next start takes them up.
-    #[default]
-    Leave,
-    /// They are stopped; the next start runs them again.
-    Kill,
+    pub on_stop: String,
 }
 
 impl Default for RawExecutor {
@@ -72,12 +50,12 @@ impl Default for RawExecutor {
             grace_seconds: 10,
             output_bytes: 64 << 20,
             environment: Vec::new(),
-            sandbox: RawSandbox::Landlock,
+            sandbox: "landlock".into(),
             readable: Vec::new(),
             writable: Vec::new(),
             open_files: 4096,
             processes: None,
-            on_stop: RawOnStop::Leave,
+            on_stop: "leave".into(),
         }
     }
 }
@@ -132,6 +110,10 @@ impl RawExecutor {
                 check.wrong(key, format!("must be full paths, which {} is not", path.display()));
             }
         }
+        let known = matches!(&*self.sandbox, "landlock" | "off");
+        check.require(known, "executor.sandbox", "must be landlock or off");
+        let known = matches!(&*self.on_stop, "leave" | "kill");
+        check.require(known, "executor.on_stop", "must be leave or kill");
         let sandbox = Sandbox { readable: self.readable, writable: self.writable };
         Executor {
             command: self.command,
@@ -142,9 +124,9 @@ impl RawExecutor {
                 output_bytes: self.output_bytes,
             },
             environment,
-            sandbox: (self.sandbox == RawSandbox::Landlock).then_some(sandbox),
+            sandbox: (self.sandbox != "off").then_some(sandbox),
             resources: Resources { open_files: Some(self.open_files), processes: self.processes },
-            leaves_runs: self.on_stop == RawOnStop::Leave,
+            leaves_runs: self.on_stop != "kill",
         }
     }
 }

@@ -102,6 +102,18 @@ fn a_mistake_names_key_value_and_file() {
             "[executor]\nenvironment = [\"OPENPOD_AGENTD_SERVER__KEY\"]",
             "executor.environment = [\"OPENPOD_AGENTD_SERVER__KEY\"] (in agentd.toml): must be names",
         ),
+        (
+            "[executor]\nreadable = [\"tools\"]",
+            "executor.readable = [\"tools\"] (in agentd.toml): must be full paths, which tools is not",
+        ),
+        (
+            "[executor]\nsandbox = \"chroot\"",
+            "executor.sandbox = \"chroot\" (in agentd.toml): must be landlock or off",
+        ),
+        (
+            "[executor]\non_stop = \"wait\"",
+            "executor.on_stop = \"wait\" (in agentd.toml): must be leave or kill",
+        ),
         ("not toml", "configuration file (in agentd.toml): "),
     ];
     for (text, expected) in table {

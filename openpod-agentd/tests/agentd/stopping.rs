@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use openpod_agentd::config::RawOnStop;
 use serde_json::Value;
 use tokio::io::AsyncBufReadExt;
 use tokio::process::Child;
@@ -81,7 +80,7 @@ async fn a_run_that_ended_while_the_daemon_was_away_is_taken_up_with_its_result(
 async fn a_run_is_stopped_with_the_daemon_when_that_is_wanted_and_begun_again_in_the_same_workspace() {
     let home = Home::new().await;
     let mut raw = home.config(&waiting(&home));
-    raw.executor.on_stop = RawOnStop::Kill;
+    raw.executor.on_stop = "kill".into();
     let running = home.start(raw.clone());
     let worker = until_begun(&home, 1).await;
     running.stop().await;

@@ -257,6 +257,18 @@ async fn a_position_that_suits_is_applied_to_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_opens_few_files_and_leaves_no_core() {
+    let home = Home::new().await;
+    let mut raw = home.config("{ ulimit -n; ulimit -c; } > limits.txt");
+    raw.executor.open_files = 128;
+    let running = home.start(raw);
+    home.until_delivered().await;
+    running.stop().await;
+    let world = home.platform.world();
+    assert_eq!(world.file_on(world.ticket["branch_name"].as_str().unwrap(), "limits.txt"), "128\n0\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_daemons_do_not_share_a_directory() {
     let home = Home::new().await;
     let running = home.start(home.config(GREETER));
