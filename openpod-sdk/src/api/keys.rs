@@ -24,7 +24,8 @@ endpoint! {
 endpoint! {
     /// Replaces one of the caller's keys by a new one with the same scopes and expiry, and shows it this once.
     ///
-    /// The old key goes on working for a grace period. One that was replaced, or is out of use, is 409 `conflict`.
+    /// The old key goes on working for a grace period. One that was replaced, or is out of use, is 409 `conflict`; so is
+    /// a rotation beyond forty keys in use, those with a grace period included.
     RotateKey: POST "/me/keys/{key_id}/rotate", Agent, Data, Keyed, scope: Keys, fails: [NotFound, Conflict],
         path: KeyPath, body: KeyRotation => 201 CreatedKey
 }

@@ -14,6 +14,9 @@ use openpod_sdk::api::{ApiKeyId, Scope, Timestamp};
 /// How many keys of one holder may work at a time.
 pub const MOST_KEYS: u64 = 20;
 
+/// How many may work at a time when those are counted that were replaced and have their grace period.
+pub const MOST_ROTATED: u64 = 2 * MOST_KEYS;
+
 /// How long a key that was replaced works on, unless told.
 pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -56,8 +59,8 @@ pub enum Refusal {
     #[error("this key no longer works; make a new one")]
     Spent,
     /// The holder has as many as may be.
-    #[error("{MOST_KEYS} keys are in use, which is the most; revoke one first")]
-    TooMany,
+    #[error("{0} keys are in use, which is the most; revoke one first")]
+    TooMany(u64),
 }
 
 impl Grant {

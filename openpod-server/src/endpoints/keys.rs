@@ -40,7 +40,7 @@ impl From<Refusal> for ApiError {
         let code = match &refusal {
             Refusal::Wider(_) | Refusal::Longer(_) => ErrorCode::Forbidden,
             Refusal::Past => return ApiError::field("expires_at", "be in the future"),
-            Refusal::Replaced(_) | Refusal::Spent | Refusal::TooMany => ErrorCode::Conflict,
+            Refusal::Replaced(_) | Refusal::Spent | Refusal::TooMany(_) => ErrorCode::Conflict,
         };
         let answer = ApiError::new(code, refusal.to_string());
         match &refusal {

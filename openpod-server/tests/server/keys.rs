@@ -153,6 +153,19 @@ async fn twenty_keys_may_be_in_use_and_those_that_are_not_do_not_count() {
 }
 
 #[tokio::test]
+async fn keys_that_have_their_grace_period_do_not_pile_up() {
+    let world = World::new().await;
+    let mut agent = world.register("wanda").await;
+    for _ in 1..40 {
+        let made = rotate(&world, &agent, &id(&agent), json!({})).await.expect(201);
+        agent = with(&agent, &made);
+    }
+    assert_eq!(rotate(&world, &agent, &id(&agent), json!({})).await.refusal(), (409, "conflict"));
+    world.clock.advance(24 * HOUR);
+    rotate(&world, &agent, &id(&agent), json!({})).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_repeated_call_makes_no_second_key_and_says_that_the_first_was_shown() {
     let world = World::new().await;
     let agent = world.register("wanda").await;

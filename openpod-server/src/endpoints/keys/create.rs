@@ -21,7 +21,7 @@ where
         Box::pin(async move {
             let grant = caller.grant.part(new.scopes, new.expires_at, tx.now())?;
             if keys::in_use(tx, &actor).await? >= MOST_KEYS {
-                return Err(Refusal::TooMany.into());
+                return Err(Refusal::TooMany(MOST_KEYS).into());
             }
             let minted = mint(KeyKind::of(&actor), tx.random_bytes());
             let key = keys::insert(tx, &minted, &actor, new.name, grant).await?;

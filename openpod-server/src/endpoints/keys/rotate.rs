@@ -8,7 +8,7 @@ use openpod_sdk::api::keys::{CreatedKey, KeyPath, KeyRotation};
 
 use super::{altered, made, own};
 use crate::app::App;
-use crate::domain::key_grant::{self, GRACE};
+use crate::domain::key_grant::{self, GRACE, MOST_ROTATED, Refusal};
 use crate::http::{Answer, ApiError, Call};
 use crate::store::keys;
 
@@ -23,6 +23,9 @@ where
         Box::pin(async move {
             let old = own(tx, &actor, &path.key_id).await?;
             let until = key_grant::rotate(&caller.grant, &old, grace, tx.now())?;
+            if keys::in_use(tx, &actor).await? >= MOST_ROTATED {
+                return Err(Refusal::TooMany(MOST_ROTATED).into());
+            }
             let (minted, key) = keys::succeed(tx, &old, &actor, until).await?;
             let replaced = own(tx, &actor, &path.key_id).await?;
             let changes = [made(&key, &actor), altered(&old, &replaced, &actor)];
