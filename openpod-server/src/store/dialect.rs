@@ -3,7 +3,7 @@
 //! SQLite has one writer, so a write transaction sees what it will change as it is. On PostgreSQL several write at
 //! once, and each statement sees what is committed when it begins (READ COMMITTED): whoever decides by what it read
 //! takes hold of it first. Holds are taken in this order, so that nobody waits in a circle: a name, a project, a
-//! ticket, and at the end of the transaction webhooks and agents, see [`Tx::settle`].
+//! ticket, and at the end of the transaction webhooks and agents, see `Tx::settle`.
 
 use openpod_sdk::api::{ApplicationId, TicketId};
 
