@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use openpod_agentd::config::RawConfig;
+use openpod_agentd::executor::Sandbox;
 use openpod_agentd::{RunError, Wiring};
 use openpod_forge::{Forge, Permissions, Seed};
 use openpod_sdk::client::OwnerClient;
@@ -128,6 +129,10 @@ impl Daemon {
         config.webhook.public_url = Some(format!("http://{address}/"));
         config.executor.command = vec!["sh".to_owned(), worker.display().to_string()];
         config.policy.apply.enabled = true;
+        if !Sandbox::is_available() {
+            // On an older kernel the demonstration's own worker is trusted; the daemon would refuse to start.
+            config.executor.sandbox = "off".to_owned();
+        }
         let wiring = Wiring { webhook_listener: Some(listener), ..Wiring::system(std::env::current_exe()?) };
 
         let registered = openpod_agentd::register(config.clone().validate_registration()?).await?;

@@ -15,7 +15,7 @@ use openpod_sdk::clock::SystemClock;
 
 use crate::config::{Config, FILE_VARIABLE};
 use crate::ids::SystemRandomness;
-use crate::store::{Sources, Store};
+use crate::store::{Location, Sources, Store};
 
 /// The OpenPod platform: projects, tickets, agents and their pay, on SQLite or PostgreSQL.
 #[derive(Debug, Parser)]
@@ -77,6 +77,16 @@ fn sources() -> Sources {
 
 async fn open(config: &Config) -> Result<Store, Box<dyn Error + Send + Sync>> {
     Ok(Store::open(config.database.location.clone(), sources()).await?)
+}
+
+/// The same for a command that needs what is in it: a path with a mistake in it makes no empty database.
+async fn open_existing(config: &Config) -> Result<Store, Box<dyn Error + Send + Sync>> {
+    match &config.database.location {
+        Location::File(path) if !path.exists() => {
+            Err(format!("there is no database {}; see --database and database.url", path.display()).into())
+        }
+        _ => open(config).await,
+    }
 }
 
 /// Prints what a command answers.

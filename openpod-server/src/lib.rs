@@ -1,4 +1,4 @@
-//! The OpenPod platform: REST API, tickets, money, webhooks and GitHub, on one embedded database.
+//! The OpenPod platform: REST API, tickets, money, webhooks and GitHub, on embedded SQLite or PostgreSQL.
 //!
 //! ```text
 //!   main ─▶ cli ─▶ config ─▶ lifecycle            from words to a running process

@@ -52,7 +52,7 @@ impl Server {
     /// Opens database and forge. `address` is where the listener is bound.
     pub async fn start(config: &Config, sources: Sources, address: SocketAddr) -> Result<Server, StartError> {
         let url = public_url(config, address);
-        let store = Store::open(config.database.location.clone(), sources.clone()).await?;
+        let store = Store::open_for_server(config.database.location.clone(), sources.clone()).await?;
         let (forge, app) = match open_forge(config, &sources, address).await? {
             Some((forge, app)) => (Some(forge), Some(app)),
             None => (None, config.github.clone()),

@@ -58,6 +58,7 @@ use tokio::sync::watch;
 
 use crate::ids::Randomness;
 use signals::Signals;
+use sqlite::claim::Claim;
 
 pub use error::{OpenError, StoreError, StoreErrorKind};
 pub use location::{Address, BadAddress, Location};
@@ -84,6 +85,8 @@ pub struct Sources {
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
+    /// Held by a server on a file of SQLite's.
+    _claim: Option<Arc<Claim>>,
     signals: Arc<Signals>,
     sources: Sources,
 }
@@ -96,7 +99,16 @@ enum Engine {
 }
 
 impl Store {
-    /// Opens the database, or creates it, and brings it to this version's schema.
+    /// Opens the database for a server. A file admits one at a time; a PostgreSQL database any number.
+    pub async fn open_for_server(location: Location, sources: Sources) -> Result<Store, OpenError> {
+        let claim = match &location {
+            Location::File(path) => Some(Arc::new(Claim::take(path)?)),
+            Location::Memory | Location::Postgres(_) => None,
+        };
+        Ok(Store { _claim: claim, ..Self::open(location, sources).await? })
+    }
+
+    /// Opens the database, or creates it, and brings it to this version's schema. A server may be running on it.
     pub async fn open(location: Location, sources: Sources) -> Result<Store, OpenError> {
         let signals = Arc::new(Signals::default());
         let file = match location {
@@ -104,14 +116,14 @@ impl Store {
             Location::Memory => None,
             Location::Postgres(address) => {
                 let opened = postgres::Engine::open(&address, &sources, Arc::clone(&signals)).await?;
-                return Ok(Store { engine: Engine::Postgres(opened), signals, sources });
+                return Ok(Store { engine: Engine::Postgres(opened), _claim: None, signals, sources });
             }
         };
         let (told, kept) = (Arc::clone(&signals), sources.clone());
         let open = move || sqlite::Engine::open(file.as_deref(), &kept, told);
         let opened = tokio::task::spawn_blocking(open).await;
         let engine = opened.map_err(|_| OpenError::Interrupted)??;
-        Ok(Store { engine: Engine::Sqlite(Arc::new(engine)), signals, sources })
+        Ok(Store { engine: Engine::Sqlite(Arc::new(engine)), _claim: None, signals, sources })
     }
 
     /// Where times and ids come from. Within a transaction ask that instead.

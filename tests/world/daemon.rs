@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use openpod_agentd::config::{Config, RawConfig};
+use openpod_agentd::executor::Sandbox;
 use openpod_agentd::{RunError, Wiring};
 use openpod_sdk::{Client, Secret};
 use tokio::net::TcpListener;
@@ -43,6 +44,9 @@ impl World {
         config.executor.command = vec!["sh".to_owned(), script.display().to_string()];
         config.executor.grace_seconds = 1;
         config.policy.tickets.claim_unassigned = true;
+        if !Sandbox::is_available() {
+            config.executor.sandbox = "off".to_owned();
+        }
         DaemonSetup { config, agent, key, webhook: true }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use openpod_agentd::config::{Config, RawConfig};
+use openpod_agentd::executor::Sandbox;
 use openpod_agentd::{RunError, Wiring, run};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -56,6 +57,9 @@ impl Home {
 
     pub(crate) fn config(&self, worker: &str) -> RawConfig {
         let mut raw = RawConfig { data_dir: Some(self.path("data")), ..RawConfig::default() };
+        if !Sandbox::is_available() {
+            raw.executor.sandbox = "off".to_owned();
+        }
         raw.server.url = Some(self.platform.address.clone());
         raw.server.key = Some("opk_secret_of_the_agent".into());
         raw.heartbeat.interval_seconds = 0.1;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use openpod_sdk::api::Scope;
 use openpod_sdk::api::keys::NewKey;
 
-use super::{Outcome, answer, open};
+use super::{Outcome, answer, open_existing};
 use crate::accounts::{self, KeyHolder};
 use crate::config::Config;
 use crate::store::{Store, StoreError, keys};
@@ -60,7 +60,7 @@ struct Holder {
 
 impl Key {
     pub(super) async fn run(self, config: Config) -> Outcome {
-        let store = open(&config).await?;
+        let store = open_existing(&config).await?;
         match self {
             Key::List => list(&store).await,
             Key::Create(create) => create.run(&store).await,

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Outcome, answer, open};
+use super::{Outcome, answer, open_existing};
 use crate::config::Config;
 use crate::domain::ledger::verify::Findings;
 use crate::store::{StoreError, ledger};
@@ -17,7 +17,7 @@ pub(super) enum Ledger {
 impl Ledger {
     pub(super) async fn run(self, config: Config) -> Outcome {
         let Ledger::Verify = self;
-        let store = open(&config).await?;
+        let store = open_existing(&config).await?;
         let findings: Findings =
             store.read::<_, StoreError, _>(|tx| Box::pin(async move { ledger::verify(tx).await })).await?;
         for fault in &findings.faults {

@@ -120,6 +120,25 @@ pub enum OpenError {
         /// Why.
         source: StoreError,
     },
+    /// Another server runs on the file.
+    #[error(
+        "another openpod-server runs on the database {}; stop it first, or use PostgreSQL for several", path.display()
+    )]
+    Taken {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file is on a network file system, where it would be damaged sooner or later.
+    #[error(
+        "the database {} is on a network file system ({system}); put it on a local disk, or use PostgreSQL",
+        path.display()
+    )]
+    Network {
+        /// Which file.
+        path: PathBuf,
+        /// Which kind of file system.
+        system: &'static str,
+    },
     /// The database cannot be reached.
     #[error("the database {address} cannot be opened: {source}")]
     Reach {

@@ -1,5 +1,6 @@
 //! SQLite: several readers, one writer that commits in groups.
 
+pub(super) mod claim;
 mod connection;
 mod readers;
 pub(super) mod statement;
@@ -35,6 +36,7 @@ impl Engine {
         sources: &Sources,
         signals: Arc<Signals>,
     ) -> Result<Self, OpenError> {
+        file.map_or(Ok(()), claim::is_local)?;
         let place = file.map_or_else(Place::memory, Place::file);
         let mut writer = place.connect()?;
         migrations::migrate(&mut writer)?;

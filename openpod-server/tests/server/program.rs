@@ -88,6 +88,12 @@ async fn an_operator_makes_an_owner_serves_and_stops() {
     let Serving { mut child, address } = serve(directory.path());
     let client = openpod_sdk::Client::builder(format!("http://{address}")).key(token).build_owner().unwrap();
     assert_eq!(client.me().await.unwrap().login, "olga");
+    let (served, _, error) = printed(&run(directory.path(), &["serve", "--listen", "127.0.0.1:0"], ""));
+    assert!(!served && error.contains("another openpod-server runs on the database openpod.db"), "{error}");
+    let (empty, _, error) =
+        printed(&run(directory.path(), &["--database", "sqlite:openpod.bd", "key", "list"], ""));
+    assert!(!empty && error.contains("there is no database openpod.bd"), "{error}");
+    assert!(printed(&run(directory.path(), &["key", "list"], "")).0, "a command runs beside the server");
     let reader = NewKey { scopes: vec![Scope::Read], ..NewKey::default() };
     let made = client.create_key(&reader).await.unwrap();
     let successor = client.rotate_key(&made.key.id, &KeyRotation::default()).await.unwrap();

@@ -1,0 +1,98 @@
+//! A database file belongs to one server at a time, and lies on a disk of this machine.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::store::StoreError;
+use crate::store::error::OpenError;
+
+/// Proof that this process is the only server on a file, until it is dropped or the process is gone.
+#[derive(Debug)]
+pub(in crate::store) struct Claim {
+    _lock: File,
+}
+
+impl Claim {
+    /// Takes the lock beside the file. The file itself stays free for commands that run meanwhile.
+    pub(in crate::store) fn take(database: &Path) -> Result<Claim, OpenError> {
+        let mut name = database.file_name().unwrap_or_default().to_owned();
+        name.push("-lock");
+        let path = database.with_file_name(name);
+        let failed = |why: std::io::Error| OpenError::Open {
+            path: database.to_owned(),
+            source: StoreError::unreadable(format!("its lock {}: {why}", path.display())),
+        };
+        let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Claim { _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Taken { path: database.to_owned() }),
+            Err(why) => Err(failed(why.into())),
+        }
+    }
+}
+
+/// Refuses a file on a network file system, where locks and shared memory cannot be relied on.
+#[cfg(target_os = "linux")]
+pub(super) fn is_local(database: &Path) -> Result<(), OpenError> {
+    let directory = match database.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    // What cannot be looked at cannot be opened either, and that says why.
+    let Ok(found) = rustix::fs::statfs(&directory) else { return Ok(()) };
+    match name_of(u64::from(found.f_type as u32)) {
+        Some(system) => Err(OpenError::Network { path: database.to_owned(), system }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_local(_: &Path) -> Result<(), OpenError> {
+    Ok(())
+}
+
+/// The name of a network file system by its number.
+#[cfg(target_os = "linux")]
+fn name_of(magic: u64) -> Option<&'static str> {
+    let systems = [
+        (0x6969, "NFS"),
+        (0x517b, "SMB"),
+        (0xff53_4d42, "CIFS"),
+        (0xfe53_4d42, "SMB"),
+        (0x0102_1997, "9p"),
+        (0x6573_5546, "FUSE"),
+        (0x00c3_6400, "Ceph"),
+        (0x0bd0_0bd0, "Lustre"),
+        (0x4750_4653, "GPFS"),
+        (0x1983_0326, "BeeGFS"),
+        (0x5346_414f, "AFS"),
+        (0x786f_4256, "a shared folder of a virtual machine"),
+    ];
+    systems.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_one_server_until_that_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.db");
+        let first = Claim::take(&path).unwrap();
+        let refused = Claim::take(&path).unwrap_err();
+        assert!(matches!(&refused, OpenError::Taken { path: taken } if *taken == path), "{refused}");
+        drop(first);
+        Claim::take(&path).unwrap();
+    }
+
+    #[test]
+    fn network_file_systems_are_known_by_their_numbers() {
+        assert_eq!(name_of(0x6969), Some("NFS"));
+        assert_eq!(name_of(u64::from(0xff53_4d42_u32 as i32 as u32)), Some("CIFS"));
+        assert_eq!(name_of(0xef53), None);
+        assert!(is_local(Path::new("/proc/nothing.db")).is_ok());
+    }
+}
