@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openpod_sdk::Secret;
-use rustix::process::{Pid, geteuid, getsid};
+use rustix::process::{Pid, geteuid};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
@@ -20,6 +20,7 @@ use url::Url;
 
 use super::question::{self, LONGEST, Question};
 use super::{TokenError, TokenSource};
+use crate::process::kin;
 
 const QUIT: &str = "quit=1\n";
 /// The address of a socket has 108 bytes, its end included. What follows the directory takes less than 30.
@@ -161,8 +162,8 @@ async fn answer(mut stream: UnixStream, state: Arc<State>) {
 
 /// Of our user and in our session. A worker is in another one, and nobody can join a session.
 fn is_our_git(peer: &UCred) -> bool {
-    let session = peer.pid().and_then(Pid::from_raw).and_then(|pid| getsid(Some(pid)).ok());
-    peer.uid() == geteuid().as_raw() && session.is_some() && session == getsid(None).ok()
+    peer.uid() == geteuid().as_raw()
+        && peer.pid().and_then(Pid::from_raw).is_some_and(kin::shares_our_session)
 }
 
 impl State {

@@ -48,6 +48,7 @@ impl Identity {
 struct Stat {
     dead: bool,
     parent: i32,
+    session: i32,
     started: u64,
 }
 
@@ -57,8 +58,21 @@ impl Stat {
         // The name before it may hold anything, also blanks and brackets.
         let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
         let dead = matches!(*fields.first()?, "Z" | "X");
-        Some(Self { dead, parent: fields.get(1)?.parse().ok()?, started: fields.get(19)?.parse().ok()? })
+        Some(Self {
+            dead,
+            parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
     }
+}
+
+/// Whether a process is in the session of this one.
+pub(crate) fn shares_our_session(pid: Pid) -> bool {
+    // Read here and not asked of getsid(2): in a container whose session began outside of it the number is 0, which
+    // is no process id.
+    let session = |pid: Pid| Stat::of(pid.as_raw_nonzero().get()).map(|stat| stat.session);
+    session(pid).is_some_and(|found| Some(found) == session(getpid()))
 }
 
 fn all() -> impl Iterator<Item = i32> {
@@ -143,7 +157,29 @@ fn marked(entry: &str) -> Vec<Pid> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+
+    #[test]
+    fn a_child_is_in_our_session_until_it_begins_its_own() {
+        let shares = |program: &str| {
+            let mut child = Command::new(program).args(["sleep", "600"]).spawn().unwrap();
+            let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
+            // Until the other program runs, the child is as it was forked.
+            let runs =
+                || std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n");
+            while !runs() {
+                std::thread::yield_now();
+            }
+            let shares = shares_our_session(pid);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            shares
+        };
+        assert!(shares("env"));
+        assert!(!shares("setsid"));
+    }
 
     #[test]
     fn a_process_is_known_by_more_than_its_number() {
