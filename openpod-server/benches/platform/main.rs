@@ -1,0 +1,60 @@
+//! What the server costs and what it carries, each figure beside what it is compared with, measured in the same run.
+//!
+//! ```text
+//!   cargo bench -p openpod-server --bench platform -- [heartbeat]… [--rounds 7] [--seconds 1]
+//! ```
+//!
+//! Without a name all are measured. The figures are for people to read: nothing fails when a machine is slow. What is
+//! compared takes turns, round by round, and the median of the rounds counts, so that what else the machine does falls
+//! on both alike.
+
+#[cfg(not(unix))]
+compile_error!("the server runs on Unix");
+
+mod heartbeat;
+mod load;
+mod place;
+mod report;
+
+use clap::{Parser, ValueEnum};
+use report::Table;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// Heartbeats against a bare handler that answers with the same bytes.
+    Heartbeat,
+}
+
+/// How it is measured.
+#[derive(Debug, Parser)]
+struct Options {
+    /// What to measure; everything unless told.
+    subjects: Vec<Subject>,
+    /// How many turns each of those that are compared has.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// How long a turn takes.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// How many connections call at once.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// How many tickets the large database has.
+    #[arg(long, default_value_t = 1_000_000)]
+    tickets: u64,
+    /// Cargo says it to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() {
+    let options = Options::parse();
+    let asked = |subject: &Subject| options.subjects.is_empty() || options.subjects.contains(subject);
+    for subject in Subject::value_variants().iter().filter(|subject| asked(subject)) {
+        let table: Table = match subject {
+            Subject::Heartbeat => heartbeat::measure(&options),
+        };
+        table.print();
+    }
+}
