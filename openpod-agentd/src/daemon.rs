@@ -183,7 +183,8 @@ impl Daemon {
     ) -> Result<(), DaemonError> {
         let Some(before) = self.jobs.get(ticket) else { return Ok(()) };
         let now = self.clock.now();
-        let rules = Rules { max_attempts: self.policy.tickets.max_attempts };
+        let tickets = &self.policy.tickets;
+        let rules = Rules { max_attempts: tickets.max_attempts, on_give_up: tickets.on_give_up };
         let news = log::news(&input);
         let Step { job, effect } = decide(before, input, now, rules);
         let effect = effect.filter(|_| !self.stopping);

@@ -105,8 +105,11 @@ impl Effects {
             Effect::Report { summary } => {
                 self.say(job, crate::wording::report(job, summary.as_deref()), again).await
             }
-            Effect::Apologise { reason } => self.say(job, crate::wording::apology(job, &reason), again).await,
+            Effect::Apologise { reason, leave } => {
+                self.say(job, crate::wording::apology(job, &reason, leave), again).await
+            }
             Effect::Release => self.release(job).await,
+            Effect::Leave => self.leave(job).await,
             Effect::Clean => self.clean(job).await,
         };
         result.unwrap_or_else(|failure| Input::Failed { effect: name, failure })

@@ -140,6 +140,22 @@ pub enum ExecutorError {
     Lost(#[from] std::io::Error),
 }
 
+impl ExecutorError {
+    /// Whether a full disk is the reason.
+    pub fn is_for_want_of_space(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        match self {
+            Self::Io { source, .. }
+            | Self::Spawn { source, .. }
+            | Self::Sandbox(source)
+            | Self::Lost(source) => {
+                matches!(source.kind(), StorageFull | QuotaExceeded)
+            }
+            Self::EmptyCommand | Self::NotFound { .. } => false,
+        }
+    }
+}
+
 /// How a run is told to end.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {

@@ -22,13 +22,14 @@
 //! | Delivered | comment; then wait for a verdict | approved, rejected: Settled; a change asked for: Revised |
 //! | Revised | wait for a free place | a place: Wanted again, with its branch and pull request |
 //! | Settled, Lost, Cancelled | remove the workspace | the ticket comes back to us: Revised |
-//! | GaveUp | comment, hand the ticket back, remove the workspace | the ticket comes back to us: Revised |
+//! | GaveUp | comment, hand the ticket back or leave it, remove the workspace | the ticket comes back to us: Revised |
 //!
 //! [`Job::pending`] says what is to be done in a state, so a restarted daemon knows it from the journal alone.
 
 mod assignment;
 mod decide;
 mod effect;
+mod failure;
 mod input;
 pub mod policy;
 mod state;
@@ -37,9 +38,10 @@ use openpod_sdk::api::{AgentKeyId, ProjectId, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use assignment::{Assignment, Note, Reference, TicketText};
-pub use decide::{Rules, Step, decide};
+pub use decide::{OnGiveUp, Rules, Step, decide};
 pub use effect::Effect;
-pub use input::{Class, Failure, Input, RunEnding, Standing, standing_of};
+pub use failure::{Class, Failure, Outlook, Remedy};
+pub use input::{Input, RunEnding, Standing, standing_of};
 pub use state::{Change, Published, State, Verdict};
 
 /// One ticket, and what became of it so far.
@@ -155,8 +157,11 @@ impl Job {
                 content_hash: change.patch_sha256.clone(),
             },
             State::Delivered { summary, said: false, .. } => Effect::Report { summary: summary.clone() },
-            State::GaveUp { reason, said: false, .. } => Effect::Apologise { reason: reason.clone() },
-            State::GaveUp { released: false, .. } => Effect::Release,
+            State::GaveUp { reason, leave, said: false, .. } => {
+                Effect::Apologise { reason: reason.clone(), leave: *leave }
+            }
+            State::GaveUp { released: false, leave: false, .. } => Effect::Release,
+            State::GaveUp { released: false, leave: true, .. } => Effect::Leave,
             State::GaveUp { cleaned: false, .. }
             | State::Settled { cleaned: false, .. }
             | State::Lost { cleaned: false }

@@ -77,7 +77,12 @@ pub(crate) enum Status {
     /// The worker ran, and nothing of it is left.
     Ended { outcome: RunOutcome },
     /// The worker could not be started.
-    NotStarted { reason: String },
+    NotStarted {
+        reason: String,
+        /// Whether that was for a disk that is full.
+        #[serde(default)]
+        full: bool,
+    },
     /// The shim died, or the machine; nothing of the worker is left.
     Lost,
     /// The shim never began, or was ended with its run on request.

@@ -59,13 +59,19 @@ pub(crate) fn report(job: &Job, summary: Option<&str>) -> String {
     format!("{}\n\n{place}{round}", shortened(said, 8000))
 }
 
-/// The comment on a ticket that is handed back.
-pub(crate) fn apology(job: &Job, reason: &str) -> String {
+/// The comment on a ticket that is given up: handed back, or left for somebody to decide.
+pub(crate) fn apology(job: &Job, reason: &str, leave: bool) -> String {
     let tries = match job.attempts {
         0 => String::new(),
         attempts => format!(" after {}", counted(attempts, "attempt")),
     };
-    format!("I hand this ticket back{tries}: {}.", shortened(reason.trim().trim_end_matches('.'), 2000))
+    let reason = shortened(reason.trim().trim_end_matches('.'), 2000);
+    match leave {
+        false => format!("I hand this ticket back{tries}: {reason}."),
+        true => format!(
+            "I stop working on this ticket{tries}: {reason}. It stays with me until somebody changes it or gives it to another."
+        ),
+    }
 }
 
 /// The letter of an application.
@@ -154,7 +160,14 @@ mod tests {
         let done = Job { published, ..job() };
         assert_eq!(report(&done, Some("Done.")), "Done.\n\nPull request 7: http://forge/pull/7");
         let failed = Job { attempts: 3, ..job() };
-        assert_eq!(apology(&failed, "it failed."), "I hand this ticket back after 3 attempts: it failed.");
+        assert_eq!(
+            apology(&failed, "it failed.", false),
+            "I hand this ticket back after 3 attempts: it failed."
+        );
+        assert!(
+            apology(&failed, "it failed.", true)
+                .starts_with("I stop working on this ticket after 3 attempts: it failed. It stays")
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use openpod_sdk::api::{Priority, RoleLevel, TicketStatus, TicketType};
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
+use crate::job::OnGiveUp;
 use crate::job::policy::{ApplyPolicy, Policy, TicketPolicy};
 
 /// `[policy]`
@@ -64,6 +65,8 @@ pub struct RawTickets {
     pub max_concurrent: usize,
     /// How often the worker may fail before the ticket is handed back: 3 unless told.
     pub max_attempts: u32,
+    /// What becomes of a ticket that is given up: `release` unless told, for others to claim; or `leave`, with us.
+    pub on_give_up: OnGiveUp,
     /// Where a ticket goes when it is handed in: in_review unless told, or done.
     pub finish_as: TicketStatus,
 }
@@ -77,6 +80,7 @@ impl Default for RawTickets {
             ticket_types: Vec::new(),
             max_concurrent: 1,
             max_attempts: 3,
+            on_give_up: OnGiveUp::Release,
             finish_as: TicketStatus::InReview,
         }
     }
@@ -145,6 +149,7 @@ impl RawTickets {
             ticket_types: self.ticket_types,
             max_concurrent: self.max_concurrent,
             max_attempts: self.max_attempts,
+            on_give_up: self.on_give_up,
             finish_as: self.finish_as,
         }
     }

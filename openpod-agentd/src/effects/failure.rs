@@ -5,20 +5,23 @@ use openpod_sdk::api::ErrorCode;
 
 use crate::credentials::TokenError;
 use crate::git::{GitError, GitErrorKind};
-use crate::job::{Class, Failure};
+use crate::job::{Class, Failure, Outlook};
 use crate::shim::ShimError;
 use crate::workspace::WorkspaceError;
 
 /// What follows from a call to the platform that did not succeed.
 pub fn failure_of(error: &openpod_sdk::Error) -> Failure {
-    let class = match error.kind() {
-        ErrorKind::InvalidRequest => Class::Final,
-        // The key may be replaced, and a proxy on the way may come to its senses.
-        ErrorKind::Refused if matches!(error.status(), Some(401 | 408 | 421 | 425)) => Class::Passing,
-        ErrorKind::Refused => Class::Final,
-        _ => Class::Passing,
+    let (class, outlook) = match (error.kind(), error.status()) {
+        (ErrorKind::InvalidRequest, _) => (Class::Platform, Outlook::Lasting),
+        // The key may be replaced.
+        (ErrorKind::Refused, Some(401)) => (Class::Credentials, Outlook::Passing),
+        // A proxy on the way may come to its senses.
+        (ErrorKind::Refused, Some(408 | 421 | 425)) => (Class::Network, Outlook::Passing),
+        (ErrorKind::Refused, _) => (Class::Platform, Outlook::Lasting),
+        (ErrorKind::Unreachable | ErrorKind::Interrupted, _) => (Class::Network, Outlook::Passing),
+        _ => (Class::Platform, Outlook::Passing),
     };
-    Failure { class, reason: error.to_string(), retry_after: error.retry_after() }
+    Failure { class, outlook, reason: error.to_string(), retry_after: error.retry_after() }
 }
 
 /// Whether the platform refused for a reason that the ticket itself explains: it moved on, or is not ours.
@@ -29,7 +32,7 @@ pub(super) fn is_about_the_ticket(error: &openpod_sdk::Error) -> bool {
 pub(super) fn of_token(error: &TokenError) -> Failure {
     match error.cause().downcast_ref::<openpod_sdk::Error>() {
         Some(error) => failure_of(error),
-        None => Failure::new(Class::Final, error.to_string()),
+        None => Failure::lasting(Class::Credentials, error.to_string()),
     }
 }
 
@@ -38,10 +41,10 @@ pub(super) fn of_workspace(error: &WorkspaceError) -> Failure {
         WorkspaceError::Git(error) => of_git(error),
         WorkspaceError::Token(error) => of_token(error),
         WorkspaceError::Refused { .. } | WorkspaceError::NotPrepared { .. } => {
-            Failure::new(Class::Worker, error.to_string())
+            Failure::passing(Class::Worker, error.to_string())
         }
-        WorkspaceError::Io { .. } => Failure::new(Class::Passing, error.to_string()),
-        _ => Failure::new(Class::Final, error.to_string()),
+        WorkspaceError::Io { .. } => Failure::passing(Class::Disk, error.to_string()),
+        _ => Failure::lasting(Class::Git, error.to_string()),
     }
 }
 
@@ -50,18 +53,26 @@ fn of_git(error: &GitError) -> Failure {
     tracing::debug!(%error, "git failed");
     match error.kind() {
         GitErrorKind::Rejected { reason } => {
-            Failure::new(Class::Final, format!("the repository refused the branch: {reason}"))
+            Failure::lasting(Class::Git, format!("the repository refused the branch: {reason}"))
         }
         GitErrorKind::StaleLease => {
-            Failure::new(Class::Final, "somebody else pushed to the branch, and that is not overwritten")
+            Failure::lasting(Class::Git, "somebody else pushed to the branch, and that is not overwritten")
         }
         // A repository that was just connected may not be visible yet.
-        GitErrorKind::NotFound => Failure::new(Class::Unproven, "the repository was not found"),
-        _ => Failure::new(Class::Passing, error.to_string()),
+        GitErrorKind::NotFound => Failure::doubted(Class::Git, "the repository was not found"),
+        GitErrorKind::Auth => Failure::passing(Class::Credentials, error.to_string()),
+        GitErrorKind::Network | GitErrorKind::Timeout => Failure::passing(Class::Network, error.to_string()),
+        GitErrorKind::Missing => Failure::passing(Class::Program, error.to_string()),
+        GitErrorKind::NoSpace => Failure::passing(Class::Disk, error.to_string()),
+        GitErrorKind::Local => Failure::passing(Class::Git, error.to_string()),
     }
 }
 
 /// What stops a run from being started or followed lies on this machine, and may be mended.
 pub(super) fn of_shim(error: &ShimError) -> Failure {
-    Failure::new(Class::Passing, error.to_string())
+    let class = match error {
+        ShimError::Spawn { .. } => Class::Program,
+        _ => Class::Disk,
+    };
+    Failure::passing(class, error.to_string())
 }

@@ -95,7 +95,7 @@ impl Effects {
 }
 
 fn sha(text: &str) -> Result<Sha, Failure> {
-    text.parse().map_err(|_| Failure::new(Class::Final, format!("{text:?} is not the name of a commit")))
+    text.parse().map_err(|_| Failure::lasting(Class::Git, format!("{text:?} is not the name of a commit")))
 }
 
 /// Tries again while a fresh token may not have arrived everywhere.

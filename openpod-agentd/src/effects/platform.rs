@@ -88,7 +88,7 @@ impl Effects {
         if !is_about_the_ticket(&error) {
             return Err(failure_of(&error));
         }
-        let lost = Failure::new(Class::NotOurs, error.to_string());
+        let lost = Failure::not_ours(error.to_string());
         if untouched {
             return Err(lost);
         }
@@ -104,7 +104,7 @@ impl Effects {
     pub(super) async fn brief(&self, job: &Job) -> Outcome {
         let (ticket, standing) = self.standing(job).await?;
         let Some(ticket) = ticket.filter(|_| standing != Standing::NotOurs) else {
-            return Err(Failure::new(Class::NotOurs, "the ticket is not ours any more"));
+            return Err(Failure::not_ours("the ticket is not ours any more"));
         };
         let origin = self
             .tokens
@@ -142,15 +142,15 @@ impl Effects {
         let seen = self.client.verify_deliverable(&check).await.map_err(|error| failure_of(&error))?;
         if !seen.valid {
             let reason = seen.reason.unwrap_or_else(|| "no reason was given".into());
-            return Err(Failure::new(
-                Class::Unproven,
+            return Err(Failure::doubted(
+                Class::Platform,
                 format!("the platform does not accept {}: {reason}", check.pr_url),
             ));
         }
         match seen.head_sha.filter(|seen| seen != head) {
             Some(old) => {
                 let reason = format!("the platform still sees {old} in {}, not {head}", check.pr_url);
-                Err(Failure::new(Class::Unproven, reason))
+                Err(Failure::doubted(Class::Platform, reason))
             }
             None => Ok(Input::Verified(seen.checks_summary.unwrap_or(api::ChecksSummary::NoChecks))),
         }
@@ -187,7 +187,7 @@ impl Effects {
                 return Ok(done);
             }
             if self.standing(job).await?.1 == Standing::NotOurs {
-                return Err(Failure::new(Class::NotOurs, error.to_string()));
+                return Err(Failure::not_ours(error.to_string()));
             }
         }
         Err(failure_of(&error))
@@ -224,6 +224,12 @@ impl Effects {
             comment.content == text && comment.author_agent_key_id.as_ref() == Some(&self.me.id)
         };
         Ok(comments.iter().any(ours))
+    }
+
+    /// `GET /tickets/{ticket_id}`: the ticket as it is left. Whatever is newer has changed since.
+    pub(super) async fn leave(&self, job: &Job) -> Outcome {
+        let version = look(&self.client, &job.ticket).await?.and_then(|ticket| ticket.version);
+        Ok(Input::Left { version })
     }
 
     /// `PATCH /tickets/{ticket_id}` with `todo`. A ticket that is not ours any more needs no release.

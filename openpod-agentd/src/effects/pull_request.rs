@@ -14,7 +14,7 @@ use super::failure::of_token;
 use super::git::SETTLING;
 use super::{Effects, Outcome};
 use crate::credentials::{ScopedToken, TokenSource};
-use crate::job::{Change, Class, Failure, Input, Job, Published};
+use crate::job::{Change, Class, Failure, Input, Job, Outlook, Published};
 use crate::wording;
 
 /// What is read of a pull request.
@@ -85,7 +85,7 @@ impl Effects {
 fn published(pull: Pull, change: &Change) -> Outcome {
     if pull.head.sha != change.head {
         let reason = format!("{} still shows {}, not {}", pull.html_url, pull.head.sha, change.head);
-        return Err(Failure::new(Class::Unproven, reason));
+        return Err(Failure::doubted(Class::Platform, reason));
     }
     Ok(Input::Proposed(Published { number: pull.number, url: pull.html_url, head: pull.head.sha }))
 }
@@ -101,7 +101,7 @@ impl Forge {
     fn new(token: ScopedToken) -> Result<Self, Failure> {
         let ScopedToken { token, api_url, owner, name, .. } = token;
         let client = client(token, api_url.as_str()).map_err(|error| {
-            Failure::new(Class::Final, format!("no client for {api_url}: {}", text(&error)))
+            Failure::lasting(Class::Platform, format!("no client for {api_url}: {}", text(&error)))
         })?;
         Ok(Self { client, pulls: format!("/repos/{owner}/{name}/pulls"), owner })
     }
@@ -155,21 +155,23 @@ fn client(token: Secret, api_url: &str) -> octocrab::Result<Octocrab> {
 fn refusal(error: octocrab::Error) -> Refusal {
     let reason = text(&error);
     let octocrab::Error::GitHub { source, .. } = &error else {
-        return Refusal { status: None, failure: Failure::new(Class::Passing, reason) };
+        return Refusal { status: None, failure: Failure::passing(Class::Network, reason) };
     };
     let status = source.status_code.as_u16();
     let headers = source.headers.as_ref();
     let number = |name: &str| headers?.get(name)?.to_str().ok()?.parse::<u64>().ok();
     let limited = status == 429 || (status == 403 && number("x-ratelimit-remaining") == Some(0));
-    let class = match status {
-        401 | 403 | 408 | 429 | 500.. => Class::Passing,
-        404 => Class::Unproven,
-        _ => Class::Final,
+    let (class, outlook) = match status {
+        403 if limited => (Class::Platform, Outlook::Passing),
+        401 | 403 => (Class::Credentials, Outlook::Passing),
+        408 | 429 | 500.. => (Class::Platform, Outlook::Passing),
+        404 => (Class::Platform, Outlook::Doubted),
+        _ => (Class::Platform, Outlook::Lasting),
     };
     let asked = number("retry-after").or(limited.then_some(60)).map(Duration::from_secs);
     // A limit is no sign of a token that has not arrived yet.
     let status = Some(if limited { 429 } else { status });
-    Refusal { status, failure: Failure { class, reason, retry_after: asked } }
+    Refusal { status, failure: Failure { class, outlook, reason, retry_after: asked } }
 }
 
 /// What went wrong, in one line. octocrab's own text says only "GitHub", and its debug form fills pages.
@@ -293,13 +295,13 @@ mod tests {
     #[tokio::test]
     async fn what_follows_from_an_answer_is_read_from_its_status() {
         let table = [
-            (401, None, Class::Passing, None),
-            (403, None, Class::Passing, None),
-            (403, Some(("x-ratelimit-remaining", "0")), Class::Passing, Some(60)),
-            (429, Some(("retry-after", "7")), Class::Passing, Some(7)),
-            (404, None, Class::Unproven, None),
-            (422, None, Class::Final, None),
-            (502, None, Class::Passing, None),
+            (401, None, Outlook::Passing, None),
+            (403, None, Outlook::Passing, None),
+            (403, Some(("x-ratelimit-remaining", "0")), Outlook::Passing, Some(60)),
+            (429, Some(("retry-after", "7")), Outlook::Passing, Some(7)),
+            (404, None, Outlook::Doubted, None),
+            (422, None, Outlook::Lasting, None),
+            (502, None, Outlook::Passing, None),
         ];
         for (status, extra, class, wait) in table {
             let server = MockServer::start().await;
@@ -309,7 +311,7 @@ mod tests {
             }
             Mock::given(method("GET")).respond_with(answer).mount(&server).await;
             let refusal = forge(&server.uri()).propose(&job(), &change(), None).await.unwrap_err();
-            assert_eq!(refusal.failure.class, class, "{status} {extra:?}");
+            assert_eq!(refusal.failure.outlook, class, "{status} {extra:?}");
             assert_eq!(refusal.failure.retry_after.map(|wait| wait.as_secs()), wait, "{status} {extra:?}");
             assert!(refusal.failure.reason.contains("No"), "{}", refusal.failure.reason);
             assert_eq!(calls(&server).await, ["GET"], "it is sent once");
@@ -323,7 +325,7 @@ mod tests {
         let address = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
         let refusal = forge(&address).propose(&job(), &change(), None).await.unwrap_err();
-        assert_eq!(refusal.failure.class, Class::Passing);
+        assert_eq!(refusal.failure.outlook, Outlook::Passing);
         assert!(!format!("{refusal:?}").contains("ghs_scoped"));
     }
 }

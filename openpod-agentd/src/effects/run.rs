@@ -79,9 +79,9 @@ impl Effects {
         let directory = self.run_directory(job);
         let file = directory.join("assignment.json");
         let text = serde_json::to_vec_pretty(assignment).map_err(|error| {
-            Failure::new(Class::Final, format!("the assignment cannot be written: {error}"))
+            Failure::lasting(Class::Platform, format!("the assignment cannot be written: {error}"))
         })?;
-        let unwritable = |error| Failure::new(Class::Passing, format!("{}: {error}", directory.display()));
+        let unwritable = |error| Failure::passing(Class::Disk, format!("{}: {error}", directory.display()));
         tokio::fs::create_dir_all(&directory).await.map_err(unwritable)?;
         tokio::fs::write(file, text).await.map_err(unwritable)
     }
@@ -124,7 +124,7 @@ impl Effects {
         let assignment = self.run_directory(job).join("assignment.json");
         let ticket_json = tokio::fs::read(&assignment)
             .await
-            .map_err(|error| Failure::new(Class::Worker, format!("{}: {error}", assignment.display())))?;
+            .map_err(|error| Failure::passing(Class::Worker, format!("{}: {error}", assignment.display())))?;
         let unique = format!("{} {}", run_dir.display(), self.clock.now().as_micros());
         Ok(RunSpec {
             id: hex::encode(&Sha256::digest(unique)[..12]),
@@ -222,10 +222,14 @@ fn ended(status: Status) -> Outcome {
             RunEnding::Badly { reason: "the worker was cut off in the middle".to_owned() }
         }
         // A worker that cannot be started is the operator's mistake: the ticket waits until it is mended.
-        Status::NotStarted { reason } => return Err(Failure::new(Class::Passing, reason)),
-        Status::Void => return Err(Failure::new(Class::Passing, "the worker's shim did not begin")),
+        Status::NotStarted { reason, full } => return Err(not_started(reason, full)),
+        Status::Void => return Err(Failure::passing(Class::Program, "the worker's shim did not begin")),
     };
     Ok(Input::RunEnded(ending))
+}
+
+fn not_started(reason: String, full: bool) -> Failure {
+    Failure::passing(if full { Class::Disk } else { Class::Program }, reason)
 }
 
 fn ending(outcome: RunOutcome) -> RunEnding {

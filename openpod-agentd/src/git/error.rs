@@ -19,7 +19,9 @@ pub enum GitErrorKind {
     Network,
     /// It took longer than it may.
     Timeout,
-    /// Anything that concerns this machine.
+    /// The disk is full.
+    NoSpace,
+    /// Anything else that concerns this machine.
     Local,
 }
 

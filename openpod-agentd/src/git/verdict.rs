@@ -6,7 +6,9 @@
 use super::GitErrorKind;
 
 /// Read in this order; the first that occurs decides.
-const WORDS: [(&str, GitErrorKind); 22] = [
+const WORDS: [(&str, GitErrorKind); 24] = [
+    ("No space left on device", GitErrorKind::NoSpace),
+    ("Disk quota exceeded", GitErrorKind::NoSpace),
     ("Authentication failed", GitErrorKind::Auth),
     ("returned error: 401", GitErrorKind::Auth),
     ("returned error: 403", GitErrorKind::Auth),
@@ -77,6 +79,7 @@ mod tests {
                 GitErrorKind::Network,
             ),
             ("error: RPC failed; curl 18 transfer closed\nfatal: early EOF".into(), GitErrorKind::Network),
+            ("error: file write error: No space left on device".into(), GitErrorKind::NoSpace),
             ("fatal: bad object HEAD".into(), GitErrorKind::Local),
         ];
         for (words, expected) in cases {

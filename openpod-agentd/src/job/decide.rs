@@ -2,12 +2,12 @@
 //!
 //! News that do not fit the state are ignored: they are echoes of something that is over.
 
-use std::time::Duration;
-
 use openpod_sdk::api::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::effect::Effect;
-use super::input::{Class, Failure, Input, RunEnding, Standing};
+use super::failure::{Class, Failure, Remedy};
+use super::input::{Input, RunEnding, Standing};
 use super::state::{State, Verdict};
 use super::{Job, Trouble};
 
@@ -16,6 +16,19 @@ use super::{Job, Trouble};
 pub struct Rules {
     /// How often the worker may fail in one round.
     pub max_attempts: u32,
+    /// What becomes of a ticket that is given up.
+    pub on_give_up: OnGiveUp,
+}
+
+/// What becomes of a ticket that is given up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnGiveUp {
+    /// It is handed back, for others to claim.
+    #[default]
+    Release,
+    /// It stays with us, for somebody to decide.
+    Leave,
 }
 
 /// The job after the news, and what is to be done now.
@@ -26,11 +39,6 @@ pub struct Step {
     /// What is to be done now. At most one thing at a time for each job.
     pub effect: Option<Effect>,
 }
-
-/// How often something that is not believed is shown again.
-const UNPROVEN_TIMES: u32 = 6;
-/// No pause is longer, unless somebody asks for it.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Decides what follows from a piece of news.
 pub fn decide(job: &Job, input: Input, now: Timestamp, rules: Rules) -> Step {
@@ -97,6 +105,11 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: Rules) -> Option
             job.worker_failure = None;
             State::Delivered { summary, said: false }
         }
+        (state @ State::GaveUp { released: false, leave: true, said: true, .. }, Input::Left { version }) => {
+            job.touched = now;
+            job.version = version.or(job.version);
+            step_done(state)?
+        }
         (state, Input::Said | Input::Released | Input::Cleaned) => {
             job.touched = now;
             step_done(state)?
@@ -109,21 +122,20 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: Rules) -> Option
 /// An effect did not succeed.
 fn failed(job: Job, failure: Failure, now: Timestamp, rules: Rules) -> Step {
     let at_its_end = !job.state.takes_place();
-    let Failure { class, reason, retry_after } = failure;
-    match class {
-        Class::Passing => try_again(job, reason, retry_after, now),
-        Class::Unproven if job.trouble.as_ref().map_or(0, |trouble| trouble.times) + 1 < UNPROVEN_TIMES => {
-            try_again(job, reason, retry_after, now)
-        }
+    let times = job.trouble.as_ref().map_or(0, |trouble| trouble.times) + 1;
+    let remedy = failure.remedy(times);
+    let Failure { class, reason, .. } = failure;
+    match remedy {
+        Remedy::Again(pause) => try_again(job, times, reason, now.plus(pause)),
         // Nothing more can be done about a comment, a release or a workspace; the job goes on to its end.
         _ if at_its_end => match step_done(job.state.clone()) {
             Some(state) => enter(job, state),
             None => Step { job, effect: None },
         },
-        Class::NotOurs => enter(job, State::Lost { cleaned: false }),
+        Remedy::Lose => enter(job, State::Lost { cleaned: false }),
         _ if matches!(job.state, State::Wanted { .. }) => enter(job, State::Lost { cleaned: false }),
-        Class::Worker => worker_failed(job, reason, now, rules),
-        Class::Final | Class::Unproven => enter(job, gave_up(reason)),
+        Remedy::Attempt => worker_failed(job, reason, now, rules),
+        Remedy::GiveUp => enter(job, gave_up(class, reason, rules)),
     }
 }
 
@@ -132,7 +144,9 @@ fn seen(mut job: Job, standing: Standing, asked_at: Timestamp) -> Step {
     let ignored = Step { job: job.clone(), effect: None };
     let newer = match (standing.version(), job.version) {
         (Some(seen), Some(known)) => seen > known,
-        (None, None) if job.is_open() => standing == Standing::Open { revision: true, version: None },
+        (None, None) if job.is_open() || job.state.is_left() => {
+            standing == Standing::Open { revision: true, version: None }
+        }
         _ => asked_at > job.touched,
     };
     if asked_at < job.touched || matches!(job.state, State::Wanted { .. }) {
@@ -197,29 +211,23 @@ fn restarted(job: Job) -> Step {
 /// The worker gets another chance in the same workspace, or none.
 fn worker_failed(mut job: Job, reason: String, now: Timestamp, rules: Rules) -> Step {
     if job.attempts >= rules.max_attempts {
-        return enter(job, gave_up(reason));
+        return enter(job, gave_up(Class::Worker, reason, rules));
     }
     job.worker_failure = Some(reason.clone());
     job.state = State::Prepared;
-    let not_before = Some(now.plus(pause(job.attempts)));
+    let not_before = Some(now.plus(Class::Worker.pause(job.attempts)));
     job.trouble = Some(Trouble { times: job.attempts, reason, not_before });
     Step { job, effect: None }
 }
 
-fn gave_up(reason: String) -> State {
-    State::GaveUp { reason, said: false, released: false, cleaned: false }
+fn gave_up(class: Class, reason: String, rules: Rules) -> State {
+    let leave = rules.on_give_up == OnGiveUp::Leave;
+    State::GaveUp { class, reason, leave, said: false, released: false, cleaned: false }
 }
 
-fn try_again(mut job: Job, reason: String, asked: Option<Duration>, now: Timestamp) -> Step {
-    let times = job.trouble.as_ref().map_or(0, |trouble| trouble.times) + 1;
-    let not_before = Some(now.plus(pause(times).max(asked.unwrap_or_default())));
-    job.trouble = Some(Trouble { times, reason, not_before });
+fn try_again(mut job: Job, times: u32, reason: String, not_before: Timestamp) -> Step {
+    job.trouble = Some(Trouble { times, reason, not_before: Some(not_before) });
     Step { job, effect: None }
-}
-
-/// 1 s, 2 s, 4 s, up to the longest.
-fn pause(times: u32) -> Duration {
-    Duration::from_secs(1 << times.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
 }
 
 fn enter(mut job: Job, state: State) -> Step {
@@ -233,14 +241,14 @@ fn enter(mut job: Job, state: State) -> Step {
 fn step_done(state: State) -> Option<State> {
     Some(match state {
         State::Delivered { summary, said: false } => State::Delivered { summary, said: true },
-        State::GaveUp { reason, said: false, released, cleaned } => {
-            State::GaveUp { reason, said: true, released, cleaned }
+        State::GaveUp { class, reason, leave, said: false, released, cleaned } => {
+            State::GaveUp { class, reason, leave, said: true, released, cleaned }
         }
-        State::GaveUp { reason, said, released: false, cleaned } => {
-            State::GaveUp { reason, said, released: true, cleaned }
+        State::GaveUp { class, reason, leave, said, released: false, cleaned } => {
+            State::GaveUp { class, reason, leave, said, released: true, cleaned }
         }
-        State::GaveUp { reason, said, released, cleaned: false } => {
-            State::GaveUp { reason, said, released, cleaned: true }
+        State::GaveUp { class, reason, leave, said, released, cleaned: false } => {
+            State::GaveUp { class, reason, leave, said, released, cleaned: true }
         }
         State::Settled { verdict, cleaned: false } => State::Settled { verdict, cleaned: true },
         State::Lost { cleaned: false } => State::Lost { cleaned: true },

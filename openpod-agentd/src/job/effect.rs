@@ -68,9 +68,13 @@ pub enum Effect {
     Apologise {
         /// Why.
         reason: String,
+        /// Whether it stays with us.
+        leave: bool,
     },
     /// Hand the ticket back.
     Release,
+    /// Leave the ticket as it is, and remember how that is.
+    Leave,
     /// Stop what still runs and remove the workspace.
     Clean,
 }
@@ -91,6 +95,7 @@ impl Effect {
             Effect::Report { .. } => "report",
             Effect::Apologise { .. } => "apologise",
             Effect::Release => "release",
+            Effect::Leave => "leave",
             Effect::Clean => "clean",
         }
     }

@@ -1,9 +1,8 @@
 //! What a job may hear: how its effects ended, what was seen of its ticket, and that time has passed.
 
-use std::time::Duration;
-
 use openpod_sdk::api::{AgentKeyId, ApprovalStatus, ChecksSummary, TicketStatus, Timestamp};
 
+use super::failure::Failure;
 use super::state::{Change, Published};
 
 /// One piece of news for a job.
@@ -42,6 +41,11 @@ pub enum Input {
     Said,
     /// The ticket is handed back.
     Released,
+    /// The ticket stays with us, for somebody to decide about.
+    Left {
+        /// Its version now.
+        version: Option<u64>,
+    },
     /// The workspace is gone, or kept for a reason.
     Cleaned,
     /// An effect did not succeed.
@@ -81,39 +85,6 @@ pub enum RunEnding {
     Interrupted,
     /// It has not ended: the daemon stops, and the run goes on without it.
     Left,
-}
-
-/// How an effect failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What follows from it.
-    pub class: Class,
-    /// What went wrong, for a person.
-    pub reason: String,
-    /// How long we were asked to wait.
-    pub retry_after: Option<Duration>,
-}
-
-impl Failure {
-    /// A failure without a wish to wait.
-    pub fn new(class: Class, reason: impl Into<String>) -> Self {
-        Self { class, reason: reason.into(), retry_after: None }
-    }
-}
-
-/// What follows from a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// It will pass: try again, for days if need be.
-    Passing,
-    /// What we say is not (yet) believed: try a few times.
-    Unproven,
-    /// The worker's fault: let it try again, a few times.
-    Worker,
-    /// It will not get better: give up.
-    Final,
-    /// The ticket is not ours.
-    NotOurs,
 }
 
 /// Where a ticket stands, from our point of view.

@@ -10,7 +10,7 @@ use openpod_sdk::api::{
     ApplicationStatus, PositionId, Priority, ProjectStatus, RoleLevel, TicketStatus, TicketType,
 };
 
-use super::{Candidate, Me};
+use super::{Candidate, Me, OnGiveUp};
 
 /// What the configuration says about taking work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct TicketPolicy {
     pub max_concurrent: usize,
     /// How often the worker may fail in one round.
     pub max_attempts: u32,
+    /// What becomes of a ticket that is given up.
+    pub on_give_up: OnGiveUp,
     /// Where a ticket goes when it is handed in: in_review or done.
     pub finish_as: TicketStatus,
 }
@@ -230,6 +232,7 @@ mod tests {
             ticket_types: Vec::new(),
             max_concurrent: 1,
             max_attempts: 3,
+            on_give_up: OnGiveUp::Release,
             finish_as: TicketStatus::InReview,
         }
     }

@@ -3,6 +3,8 @@
 use openpod_sdk::api::{ChecksSummary, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::failure::Class;
+
 /// Where a job stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
@@ -82,11 +84,17 @@ pub enum State {
     },
     /// We cannot do it.
     GaveUp {
+        /// Whose trouble it was.
+        #[serde(default = "worker")]
+        class: Class,
         /// Why, for a person.
         reason: String,
+        /// Whether the ticket stays with us instead of being handed back.
+        #[serde(default)]
+        leave: bool,
         /// Whether that was commented on the ticket.
         said: bool,
-        /// Whether the ticket was handed back.
+        /// Whether the ticket was handed back, or left where it is.
         released: bool,
         /// Whether the workspace is gone.
         cleaned: bool,
@@ -101,6 +109,11 @@ pub enum State {
         /// Whether the workspace is gone.
         cleaned: bool,
     },
+}
+
+/// Of journals that did not say.
+fn worker() -> Class {
+    Class::Worker
 }
 
 /// What a worker changed, as it was collected and checked.
@@ -159,6 +172,11 @@ impl State {
             State::Lost { .. } => "lost",
             State::Cancelled { .. } => "cancelled",
         }
+    }
+
+    /// Whether we gave the ticket up and kept it: on the platform it looks as if it were worked on.
+    pub fn is_left(&self) -> bool {
+        matches!(self, State::GaveUp { leave: true, .. })
     }
 
     /// Whether the job takes one of the places for concurrent work.

@@ -16,7 +16,7 @@ use crate::config::{Config, KeySource, Server};
 use crate::daemon::DaemonError;
 use crate::effects::{failure_of, who_am_i};
 use crate::git::{Git, GitMissing};
-use crate::job::{Class, Me};
+use crate::job::{Me, Outlook};
 use crate::journal::{Entry, Journal, JournalError, Replay};
 use crate::workspace::{WorkspaceError, Workspaces};
 
@@ -174,7 +174,7 @@ async fn learn_who_we_are(
             }
         };
         let failure = failure_of(&error);
-        if failure.class == Class::Final || error.status() == Some(401) {
+        if failure.outlook == Outlook::Lasting || error.status() == Some(401) {
             return Err(RunError::Refused(error));
         }
         tracing::warn!(reason = failure.reason, "the platform does not say who we are; asking again");

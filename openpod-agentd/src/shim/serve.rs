@@ -62,7 +62,7 @@ async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
             complain(&error);
             Status::Lost
         }
-        Err(error) => Status::NotStarted { reason: error.to_string() },
+        Err(error) => Status::NotStarted { reason: error.to_string(), full: error.is_for_want_of_space() },
     };
     write_down(place, &status).await?;
     drop(lock);

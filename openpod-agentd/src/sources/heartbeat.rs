@@ -98,7 +98,7 @@ mod tests {
         let half = u64::MAX / 2;
         let growing: Vec<f64> = (0..6).map(|failures| secs(failures, None, half)).collect();
         assert_eq!(growing, [30.0, 30.0, 60.0, 120.0, 120.0, 120.0]);
-        let mut limited = Failure::new(Class::Passing, "429");
+        let mut limited = Failure::passing(Class::Platform, "429");
         limited.retry_after = Some(Duration::from_secs(300));
         assert_eq!(secs(1, Some(&limited), half), 330.0);
     }

@@ -1,11 +1,13 @@
+use std::time::Duration;
+
 use openpod_sdk::api::ChecksSummary;
 use proptest::prelude::*;
 
 use super::*;
+use crate::job::Candidate;
 use crate::job::state::{Change, Published};
-use crate::job::{Candidate, Class};
 
-const RULES: Rules = Rules { max_attempts: 2 };
+const RULES: Rules = Rules { max_attempts: 2, on_give_up: OnGiveUp::Release };
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
@@ -35,7 +37,8 @@ fn job(state: State) -> Job {
 }
 
 fn gave_up_at(said: bool, released: bool, cleaned: bool) -> State {
-    State::GaveUp { reason: "no".into(), said, released, cleaned }
+    let (class, reason) = (Class::Worker, "no".to_owned());
+    State::GaveUp { class, reason, leave: false, said, released, cleaned }
 }
 
 fn states() -> Vec<State> {
@@ -92,11 +95,20 @@ fn outcomes() -> Vec<Input> {
     ]
 }
 
+/// Passing, doubted, the worker's, lasting, not ours.
+fn kinds_of_failure() -> [Failure; 5] {
+    [
+        Failure::passing(Class::Network, "why"),
+        Failure::doubted(Class::Platform, "why"),
+        Failure::passing(Class::Worker, "why"),
+        Failure::lasting(Class::Git, "why"),
+        Failure::not_ours("why"),
+    ]
+}
+
 fn failures(state: &State) -> Vec<Input> {
     let effect = job(state.clone()).pending().map_or("nothing", |effect| effect.name());
-    [Class::Passing, Class::Unproven, Class::Worker, Class::Final, Class::NotOurs]
-        .map(|class| Input::Failed { effect, failure: Failure::new(class, "why") })
-        .into()
+    kinds_of_failure().map(|failure| Input::Failed { effect, failure }).into()
 }
 
 fn sightings() -> Vec<Input> {
@@ -149,7 +161,7 @@ fn row(state: &State, inputs: Vec<Input>) -> String {
 #[test]
 fn every_pair_of_state_and_news_is_decided() {
     // Columns of outcomes: claimed prepared briefed well badly interrupted left change nothing pushed proposed verified
-    // delivered said released cleaned. Of failures: passing unproven worker final not-ours.
+    // delivered said released cleaned. Of failures: passing doubted worker lasting not-ours.
     // Of sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due and restarted.
     let table = [
         //                       outcomes           failures  sightings
@@ -253,13 +265,36 @@ fn a_worker_that_keeps_failing_ends_with_an_apology_and_a_released_ticket() {
     let second = decide(&first.job, Input::Due, due, RULES);
     assert_eq!(second.effect, Some(Effect::Brief { attempt: 2 }));
     let given_up = after(second.job, [Input::Briefed, badly()]);
-    assert_eq!(given_up.effect, Some(Effect::Apologise { reason: "exit status 1".into() }));
+    assert_eq!(given_up.effect, Some(Effect::Apologise { reason: "exit status 1".into(), leave: false }));
     let said = after(given_up.job, [Input::Said]);
     assert_eq!(said.effect, Some(Effect::Release));
     let released = after(said.job, [Input::Released]);
     assert_eq!(released.effect, Some(Effect::Clean));
     let over = after(released.job, [Input::Cleaned]).job;
     assert_eq!((over.pending(), over.is_open()), (None, false));
+}
+
+#[test]
+fn a_ticket_that_is_left_is_taken_up_again_only_when_somebody_changed_it() {
+    let rules = Rules { on_give_up: OnGiveUp::Leave, ..RULES };
+    let failure = Failure::lasting(Class::Git, "the repository refused the branch");
+    let committed = job(states()[5].clone());
+    let given_up = decide(&committed, Input::Failed { effect: "push", failure }, at(102), rules);
+    let reason = "the repository refused the branch".to_owned();
+    assert_eq!(given_up.effect, Some(Effect::Apologise { reason, leave: true }));
+    let said = after(given_up.job, [Input::Said]);
+    assert_eq!(said.effect, Some(Effect::Leave));
+    let left = |version| after(said.job.clone(), [Input::Left { version }, Input::Cleaned]).job;
+
+    let seen = |job: &Job, revision, version| {
+        let standing = Standing::Open { revision, version };
+        after(job.clone(), [Input::Seen { standing, asked_at: at(500) }]).job.state.name()
+    };
+    let with_versions = left(Some(5));
+    assert_eq!(seen(&with_versions, false, Some(5)), "gave_up", "our own comment is no news");
+    assert_eq!(seen(&with_versions, false, Some(6)), "revised");
+    let without = Job { version: None, ..left(None) };
+    assert_eq!((seen(&without, false, None), seen(&without, true, None)), ("gave_up", "revised"));
 }
 
 #[test]
@@ -281,7 +316,7 @@ fn a_run_that_the_daemon_itself_stopped_does_not_count() {
 #[test]
 fn passing_trouble_is_tried_again_with_growing_pauses_and_as_late_as_asked() {
     let fails = |job: &Job, seconds, retry_after| {
-        let failure = Failure { retry_after, ..Failure::new(Class::Passing, "502") };
+        let failure = Failure { retry_after, ..Failure::passing(Class::Platform, "502") };
         decide(job, Input::Failed { effect: "push", failure }, at(seconds), RULES).job
     };
     let first = fails(&job(states()[5].clone()), 100, None);
@@ -300,7 +335,7 @@ fn passing_trouble_is_tried_again_with_growing_pauses_and_as_late_as_asked() {
 #[test]
 fn what_is_not_believed_is_shown_six_times() {
     let doubted = |job: &Job| {
-        let failure = Failure::new(Class::Unproven, "no such pull request");
+        let failure = Failure::doubted(Class::Platform, "no such pull request");
         decide(job, Input::Failed { effect: "verify", failure }, at(100), RULES).job
     };
     let fifth = (0..5).fold(job(states()[7].clone()), |job, _| doubted(&job));
@@ -334,16 +369,15 @@ fn a_platform_without_versions_must_say_that_a_change_is_asked_for() {
 #[test]
 fn the_echo_of_an_effect_that_is_over_changes_nothing() {
     let pushed = job(states()[6].clone());
-    let echo = Input::Failed { effect: "push", failure: Failure::new(Class::Final, "late") };
+    let echo = Input::Failed { effect: "push", failure: Failure::lasting(Class::Git, "late") };
     assert_eq!(after(pushed.clone(), [echo]).job, pushed);
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
     let effects =
         ["claim", "prepare", "brief", "run", "collect", "push", "propose", "verify", "deliver", "report"];
-    let classes = vec![Class::Passing, Class::Unproven, Class::Worker, Class::Final, Class::NotOurs];
-    let failure = (prop::sample::select(effects.to_vec()), prop::sample::select(classes))
-        .prop_map(|(effect, class)| Input::Failed { effect, failure: Failure::new(class, "why") });
+    let failure = (prop::sample::select(effects.to_vec()), prop::sample::select(kinds_of_failure().to_vec()))
+        .prop_map(|(effect, failure)| Input::Failed { effect, failure });
     let news = [outcomes(), sightings(), vec![Input::Due, Input::Restarted]].concat();
     prop_oneof![3 => prop::sample::select(news), 1 => failure]
 }
