@@ -9,6 +9,7 @@ mod journeys {
     mod interruptions;
     mod reference_curl;
     mod secrets;
+    mod several_agents;
     mod verdicts;
 }
 #[cfg(test)]

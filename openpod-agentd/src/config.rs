@@ -5,6 +5,7 @@
 //! between the entries of a list.
 
 mod agent;
+mod agents;
 mod check;
 mod executor;
 mod git;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use agent::RawAgent;
+pub use agents::{AgentSettings, RawMember};
 pub use check::{ConfigError, Mistake};
 pub use executor::{Executor, RawExecutor};
 pub use git::{GitSettings, RawGit, RawLimits};
@@ -28,7 +30,6 @@ pub use policy::{RawApply, RawPolicy, RawTickets};
 pub use server::{KeySource, RawServer, Server};
 pub use webhook::{RawWebhook, WebhookSettings};
 
-use crate::job::policy::Policy;
 use crate::workspace::Limits;
 use check::Check;
 use openpod_sdk::api::register::NewAgent;
@@ -41,8 +42,12 @@ pub struct RawConfig {
     pub data_dir: Option<PathBuf>,
     /// The platform.
     pub server: RawServer,
+    /// How many tickets all agents together work on at a time; as many as each may, unless told.
+    pub max_runs: Option<usize>,
     /// Who we are; for `register`.
     pub agent: RawAgent,
+    /// Whom the daemon works for, when that is not one agent alone.
+    pub agents: Vec<RawMember>,
     /// How often we look.
     pub heartbeat: RawHeartbeat,
     /// How we are woken.
@@ -62,16 +67,18 @@ pub struct RawConfig {
 pub struct Config {
     /// Where state, repositories and logs live.
     pub data_dir: PathBuf,
+    /// How many tickets all agents together work on at a time.
+    pub max_runs: Option<usize>,
     /// The platform.
     pub server: Server,
+    /// Whom the daemon works for: at least one.
+    pub agents: Vec<AgentSettings>,
     /// How often we look.
     pub heartbeat: Pace,
     /// How we are woken, if at all.
     pub webhook: Option<WebhookSettings>,
     /// The worker.
     pub executor: Executor,
-    /// Which work to take.
-    pub policy: Policy,
     /// How commits and branches look.
     pub git: GitSettings,
     /// How large a change may be.
@@ -98,12 +105,14 @@ impl RawConfig {
 
     fn validated(self, mut check: Check) -> Result<Config, ConfigError> {
         let data_dir = data_dir(self.data_dir.as_ref(), &mut check);
+        check.require(self.max_runs != Some(0), "max_runs", "must be at least 1");
         let config = Config {
-            server: self.server.validate(&data_dir, &mut check),
+            max_runs: self.max_runs,
+            server: Server { url: self.server.url(&mut check) },
+            agents: agents::validate(self.agents, self.server, self.policy, &data_dir, &mut check),
             heartbeat: self.heartbeat.validate(&mut check),
             webhook: self.webhook.validate(&mut check),
             executor: self.executor.validate(&mut check),
-            policy: self.policy.validate(&mut check),
             git: self.git.validate(&mut check),
             limits: self.limits.validate(&mut check),
             data_dir,
@@ -123,7 +132,12 @@ impl RawConfig {
             None => data_dir(self.data_dir.as_ref(), &mut check),
         };
         let agent = self.agent.validate(&mut check);
-        let key_file = self.server.key_file(&data_dir);
+        let named = |member: &&RawMember| member.name.as_ref() == Some(&agent.name);
+        let member = self.agents.iter().find(named).filter(|_| self.server.key_file.is_none());
+        let key_file = match member {
+            Some(member) => member.key_file(&RawMember::directory(&data_dir, &agent.name)),
+            None => self.server.key_file(&data_dir),
+        };
         let url = self.server.url(&mut check);
         check.done(Registration { url, key_file, agent })
     }

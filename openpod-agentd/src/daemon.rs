@@ -10,6 +10,7 @@
 //! Only this loop changes jobs, so two of its mechanisms never undo each other.
 
 mod log;
+mod places;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,6 +24,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+
+pub use places::{Places, Seat};
 
 use crate::config::Pace;
 use crate::effects::Effects;
@@ -53,6 +56,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Wakes the heartbeat.
     pub wake: Arc<Notify>,
+    /// The way to a place for work.
+    pub seat: Seat,
 }
 
 /// The daemon's state.
@@ -66,6 +71,7 @@ pub struct Daemon {
     journal: Journal,
     clock: Arc<dyn Clock>,
     wake: Arc<Notify>,
+    seat: Seat,
     jobs: BTreeMap<TicketId, Job>,
     applied: BTreeSet<PositionId>,
     /// Tickets that wait for a free place: those assigned to us, and those that are nobody's.
@@ -95,7 +101,8 @@ pub enum DaemonError {
 impl Daemon {
     /// A daemon that knows what its journal knows.
     pub fn new(parts: Parts) -> Self {
-        let Parts { me, policy, pace, branch_prefix, client, effects, journal, replay, clock, wake } = parts;
+        let Parts { me, policy, pace, branch_prefix, client, effects, journal, replay, clock, wake, seat } =
+            parts;
         Self {
             me,
             policy,
@@ -106,6 +113,7 @@ impl Daemon {
             journal,
             clock,
             wake,
+            seat,
             jobs: replay.jobs,
             applied: replay.applied,
             assigned: VecDeque::new(),
@@ -133,6 +141,7 @@ impl Daemon {
                 () = stop.cancelled() => {}
                 Some(event) = inbox.recv() => self.handle(event).await?,
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(ended).await?,
+                () = self.seat.called() => self.fill().await?,
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
                     self.handle(Event::Tick).await?;
                 }
@@ -158,6 +167,7 @@ impl Daemon {
 
     /// Takes up what the journal says is open.
     async fn resume(&mut self) -> Result<(), DaemonError> {
+        self.seat.holds(self.places_taken());
         for ticket in self.jobs.keys().cloned().collect::<Vec<_>>() {
             self.tell(&ticket, Input::Restarted, None).await?;
         }

@@ -12,8 +12,9 @@
 //!                                                     lives on when the daemon does not
 //! ```
 //!
-//! [`run`] is the whole daemon: what it needs comes in by [`Wiring`], a future stops it. Several run side by side in
-//! one process, each with a data directory of its own.
+//! [`run`] is the whole daemon: what it needs comes in by [`Wiring`], a future stops it. It works for one agent or
+//! several: each has a journal and a loop of its own, so that what goes wrong with one is not the others' trouble, and a
+//! ticket may pass from one to another. They take turns at the places for work.
 
 pub mod config;
 pub mod lifecycle;

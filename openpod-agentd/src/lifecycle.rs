@@ -1,5 +1,6 @@
 //! From a configuration to a running daemon, and to its graceful end.
 
+mod agent;
 mod confinement;
 mod parts;
 mod registration;
@@ -13,7 +14,6 @@ use std::time::Duration;
 
 use openpod_sdk::clock::{Clock, SystemClock};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -22,10 +22,12 @@ pub use parts::RunError;
 pub use registration::{RegisterError, Registered, register};
 
 use crate::config::Config;
-use crate::daemon::{self, Daemon};
-use crate::effects::{self, Effects};
-use crate::sources::heartbeat::Heartbeat;
-use parts::{Place, Start};
+use crate::daemon::Places;
+use crate::git::Git;
+use crate::sources::webhook::Doors;
+use crate::workspace::Workspaces;
+use agent::Tools;
+use parts::Place;
 
 /// What a daemon gets from outside.
 pub struct Wiring {
@@ -67,63 +69,33 @@ pub async fn run(config: Config, wiring: Wiring, shutdown: impl Future<Output = 
     working.await
 }
 
-async fn work(config: Config, mut wiring: Wiring, stop: CancellationToken) -> Result<(), RunError> {
-    let place = Place::open(&config).await?;
+async fn work(config: Config, wiring: Wiring, stop: CancellationToken) -> Result<(), RunError> {
+    let place = Place::open(&config)?;
     confinement::check(&config)?;
-    let client = parts::client(&config, &wiring)?;
-    let Some(start) = Start::load(&place, &client, &wiring, &stop).await? else { return Ok(()) };
-    let Start { git, journal, replay, me } = start;
-    let closed = journal.closed();
-    tracing::info!(agent = me.name, id = %me.id, platform = config.server.url, "at work");
-
-    let (events, inbox) = mpsc::channel(256);
-    let wake = Arc::new(Notify::new());
+    let home = place.data_dir().join("git-home");
+    parts::private(&home)?;
+    let git = Git::find(&home).await?;
+    let workspaces = Workspaces::open(place.data_dir(), git, wiring.helper.clone())?;
     let mut background = JoinSet::new();
-    let hooks = webhook::Start { config: &config, client: &client, events: &events, stop: &stop };
-    let secrets = hooks.start(&mut wiring, place.data_dir(), &mut background).await?;
-    let heartbeat = Heartbeat {
-        client: client.clone(),
-        clock: Arc::clone(&wiring.clock),
-        random: Arc::clone(&wiring.randomness),
-        pace: config.heartbeat,
-        wake: Arc::clone(&wake),
-        events,
+    let doors = Doors::default();
+    if let Some(settings) = &config.webhook {
+        webhook::listen(settings, wiring.webhook_listener, &doors, &stop, &mut background).await?;
+    }
+    let Wiring { clock, randomness, helper, .. } = wiring;
+    let shared = agent::Shared {
+        connections: parts::connections(&config)?,
+        workspaces: workspaces.with_limits(config.limits.clone()),
+        places: Places::new(config.max_runs),
+        doors,
+        tools: Tools { clock, randomness, helper },
+        stop,
+        config,
     };
-    background.spawn(heartbeat.run(stop.clone()));
-
-    let workspaces = parts::workspaces(&config, git, wiring.helper.clone())?;
-    let grace = config.executor.limits.grace + Duration::from_secs(20);
-    let effects = Effects::new(effects::Parts {
-        client: client.clone(),
-        me: me.clone(),
-        policy: config.policy.clone(),
-        executor: config.executor,
-        git: config.git.clone(),
-        workspaces,
-        clock: Arc::clone(&wiring.clock),
-        runs_dir: place.data_dir().join(effects::RUNS),
-        secrets: secrets.into_iter().chain(parts::key(&config.server)?).collect(),
-        helper: wiring.helper,
-        stop: stop.clone(),
-    });
-    let daemon = Daemon::new(daemon::Parts {
-        me,
-        policy: config.policy,
-        pace: config.heartbeat,
-        branch_prefix: config.git.branch_prefix,
-        client,
-        effects: Arc::new(effects),
-        journal,
-        replay,
-        clock: wiring.clock,
-        wake,
-    });
     tokio::select! {
-        result = daemon.run(inbox, stop, grace) => result?,
+        result = agent::all(&shared) => result?,
         crash = crashed(&mut background) => return Err(RunError::Crashed(crash)),
     }
-    // The receiver's address and the journal's file are free again when this returns.
-    closed.cancelled().await;
+    // The receiver's address is free again when this returns.
     let _ = tokio::time::timeout(Duration::from_secs(2), background.join_all()).await;
     tracing::info!("stopped");
     Ok(())

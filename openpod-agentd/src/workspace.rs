@@ -133,6 +133,13 @@ impl Workspaces {
         Self { limits, ..self }
     }
 
+    /// The same mirrors, for an agent that has its jobs in a directory of its own.
+    pub fn of_agent(&self, directory: &Path) -> Result<Self, WorkspaceError> {
+        let layout = self.layout.with_jobs_in(directory);
+        private(&layout.jobs()).map_err(at(&layout.jobs()))?;
+        Ok(Self { layout, ..self.clone() })
+    }
+
     /// Where the worker of this job works.
     pub fn workspace_dir(&self, job: &JobKey) -> PathBuf {
         self.layout.workspace(job)

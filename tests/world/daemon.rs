@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use openpod_agentd::config::{Config, RawConfig};
+use openpod_agentd::config::{Config, RawConfig, RawMember};
 use openpod_agentd::executor::Sandbox;
 use openpod_agentd::{RunError, Wiring};
 use openpod_sdk::{Client, Secret};
@@ -58,6 +58,17 @@ impl DaemonSetup {
         self.config.heartbeat.interval_seconds = 0.05;
         self.config.heartbeat.scout_seconds = 0.05;
         self
+    }
+
+    /// Works for these agents instead of one alone.
+    pub fn works_for<'a>(&mut self, agents: impl IntoIterator<Item = (&'a str, Secret)>) {
+        self.config.server.key = None;
+        let member = |(name, key): (&str, Secret)| RawMember {
+            name: Some(name.to_owned()),
+            key: Some(key),
+            ..RawMember::default()
+        };
+        self.config.agents = agents.into_iter().map(member).collect();
     }
 
     /// Where the daemon keeps everything.

@@ -20,9 +20,12 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn execute(self) -> Outcome {
         let config = load(self.configured.layers())?.validate()?;
-        let replay = read(&config.data_dir.join("journal.db"))?;
+        let mut jobs = Vec::new();
+        for agent in &config.agents {
+            jobs.extend(read(&agent.directory.join("journal.db"))?.jobs.into_values());
+        }
         let mut shown = 0;
-        for job in replay.jobs.values().filter(|job| self.all || job.is_open()) {
+        for job in jobs.iter().filter(|job| self.all || job.is_open()) {
             let trouble =
                 job.trouble.as_ref().map(|trouble| format!("  {}", trouble.reason)).unwrap_or_default();
             let place =

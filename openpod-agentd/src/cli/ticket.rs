@@ -27,18 +27,22 @@ enum NotMeant {
 }
 
 impl OfTicket {
-    /// The data directory, and the job.
+    /// The directory of the agent that works on it, and the job.
     pub(super) fn find(self) -> Result<(PathBuf, Job), Box<dyn std::error::Error>> {
         let config = load(self.configured.layers())?.validate()?;
-        let replay = read(&config.data_dir.join("journal.db"))?;
         let number = self.ticket.trim_start_matches('#');
-        let means = |job: &&Job| job.ticket.as_str() == self.ticket || job.number.to_string() == number;
-        let mut found: Vec<&Job> = replay.jobs.values().filter(means).collect();
+        let means = |job: &Job| job.ticket.as_str() == self.ticket || job.number.to_string() == number;
+        let mut found = Vec::new();
+        for agent in config.agents {
+            let jobs = read(&agent.directory.join("journal.db"))?.jobs;
+            found.extend(jobs.into_values().filter(means).map(|job| (agent.directory.clone(), job)));
+        }
         match (found.pop(), found.is_empty()) {
-            (Some(job), true) => Ok((config.data_dir, job.clone())),
+            (Some(job), true) => Ok(job),
             (None, _) => Err(NotMeant::Unknown(self.ticket).into()),
             (Some(last), false) => {
-                let ids: Vec<&str> = found.into_iter().chain([last]).map(|job| job.ticket.as_str()).collect();
+                let ids: Vec<&str> =
+                    found.iter().chain([&last]).map(|(_, job)| job.ticket.as_str()).collect();
                 Err(NotMeant::Several { number: self.ticket, ids: ids.join(", ") }.into())
             }
         }

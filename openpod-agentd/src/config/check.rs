@@ -49,6 +49,8 @@ fn list(mistakes: &[Mistake]) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Check {
     pub(super) known: BTreeMap<String, (String, Option<String>)>,
+    /// Where the values are that are being looked at: nothing, or one of `[[agents]]`.
+    within: String,
     mistakes: Vec<Mistake>,
 }
 
@@ -56,15 +58,28 @@ impl Check {
     /// A check of values that were set in code.
     pub(super) fn of(raw: &RawConfig) -> Self {
         let known = leaves(raw).into_iter().map(|(key, value)| (key, (value, None))).collect();
-        Self { known, mistakes: Vec::new() }
+        Self { known, ..Self::default() }
+    }
+
+    /// Looks at values that an agent has in common with others, unless it has set its own.
+    pub(super) fn within<T>(&mut self, place: &str, look: impl FnOnce(&mut Self) -> T) -> T {
+        self.within = format!("{place}.");
+        let looked = look(self);
+        self.within.clear();
+        looked
     }
 
     pub(super) fn wrong(&mut self, key: &str, problem: impl Into<String>) {
-        let (value, place) = match self.known.get(key) {
+        let own = format!("{}{key}", self.within);
+        let key = if self.known.contains_key(&own) { own } else { key.to_owned() };
+        let (value, place) = match self.known.get(&key) {
             Some((value, place)) => (Some(value.clone()), place.clone()),
             None => (None, None),
         };
-        self.mistakes.push(Mistake { key: key.to_owned(), value, place, problem: problem.into() });
+        let mistake = Mistake { key, value, place, problem: problem.into() };
+        if !self.mistakes.contains(&mistake) {
+            self.mistakes.push(mistake);
+        }
     }
 
     pub(super) fn require(&mut self, holds: bool, key: &str, problem: &str) {
@@ -83,7 +98,8 @@ impl Check {
 
 /// A value as it is shown: as JSON, or not at all.
 pub(super) fn shown(key: &str, value: &serde_json::Value) -> String {
-    if matches!(key, "server.key" | "webhook.secret") { "[secret]".to_owned() } else { value.to_string() }
+    let secret = matches!(key, "server.key" | "webhook.secret") || key.ends_with("].key");
+    if secret { "[secret]".to_owned() } else { value.to_string() }
 }
 
 fn leaves(raw: &impl Serialize) -> Vec<(String, String)> {
@@ -101,6 +117,11 @@ fn collect(prefix: &str, tree: &serde_json::Value, found: &mut Vec<(String, Stri
             for (name, value) in fields {
                 let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
                 collect(&key, value, found);
+            }
+        }
+        serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(&format!("{prefix}[{index}]"), item, found);
             }
         }
         value => found.push((prefix.to_owned(), shown(prefix, value))),

@@ -7,7 +7,7 @@ use config::builder::DefaultState;
 use config::{ConfigBuilder, Environment, File, FileFormat, Value, ValueKind};
 
 use super::check::{Check, ConfigError, Mistake, shown};
-use super::{Config, RawConfig, Registration};
+use super::{Config, RawConfig, RawMember, Registration};
 
 /// Where values come from.
 #[derive(Debug, Clone, Default)]
@@ -117,7 +117,9 @@ fn plain(error: &config::ConfigError) -> String {
 
 /// Every key that can be written, from the configuration that sets none.
 fn known_keys() -> serde_json::Value {
-    serde_json::to_value(RawConfig::default()).unwrap_or_default()
+    let mut known = serde_json::to_value(RawConfig::default()).unwrap_or_default();
+    known["agents"] = serde_json::Value::Array(vec![RawMember::template()]);
+    known
 }
 
 /// Goes through what is written, notes values and places, and finds keys that nobody knows.
@@ -129,6 +131,14 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn visit(&mut self, prefix: &str, value: &Value, known: &serde_json::Value) {
+        if let (ValueKind::Array(items), Some(template)) = (&value.kind, known.get(0))
+            && template.is_object()
+        {
+            for (index, item) in items.iter().enumerate() {
+                self.visit(&format!("{prefix}[{index}]"), item, template);
+            }
+            return;
+        }
         let ValueKind::Table(fields) = &value.kind else {
             let seen = (shown(prefix, &json(value)), Some(place(value, self.file)));
             self.check.known.insert(prefix.to_owned(), seen);

@@ -26,11 +26,9 @@ pub struct RawServer {
 pub struct Server {
     /// Its address.
     pub url: String,
-    /// The key to it.
-    pub key: KeySource,
 }
 
-/// Where the key is.
+/// Where a key is.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// Here.
@@ -55,16 +53,14 @@ impl RawServer {
         self.key_file.as_deref().map_or_else(|| data_dir.join("agent.key"), absolute)
     }
 
-    pub(super) fn validate(self, data_dir: &Path, check: &mut Check) -> Server {
-        let url = self.url(check);
-        let file = self.key_file(data_dir);
-        let key = match self.key {
+    /// Where the key is; in `file` when nothing else is said. `name` is the key's own key.
+    pub(super) fn key_source(self, file: &Path, name: &str, check: &mut Check) -> KeySource {
+        match self.key {
             Some(key) => {
-                check.require(!key.expose().trim().is_empty(), "server.key", "must not be empty");
+                check.require(!key.expose().trim().is_empty(), name, "must not be empty");
                 KeySource::Given(key)
             }
-            None => KeySource::File(file),
-        };
-        Server { url, key }
+            None => KeySource::File(self.key_file.as_deref().map_or_else(|| file.to_owned(), absolute)),
+        }
     }
 }

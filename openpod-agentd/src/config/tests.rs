@@ -31,10 +31,10 @@ fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
 fn what_is_not_said_has_a_default() {
     let config = read(GOOD, &[]).unwrap();
     assert_eq!(config.heartbeat.interval.as_secs(), 30);
-    assert_eq!(config.policy.tickets.max_concurrent, 1);
+    assert_eq!(config.agents[0].policy.tickets.max_concurrent, 1);
     assert_eq!(config.executor.limits.grace.as_secs(), 10);
     assert!(config.webhook.is_none());
-    assert!(matches!(config.server.key, KeySource::File(path) if path.ends_with("openpod/agent.key")));
+    assert!(matches!(&config.agents[0].key, KeySource::File(path) if path.ends_with("openpod/agent.key")));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
     let config = read(GOOD, &environment).unwrap();
     assert_eq!(config.heartbeat.interval.as_secs(), 5);
     assert_eq!(config.executor.command, ["/bin/sh", "worker.sh"]);
-    assert!(matches!(config.server.key, KeySource::Given(key) if key.expose() == "opk_test"));
+    assert!(matches!(&config.agents[0].key, KeySource::Given(key) if key.expose() == "opk_test"));
 
     let file = written(GOOD);
     let flags = vec![("server.url", "http://127.0.0.1:1".into())];
@@ -177,6 +177,7 @@ fn the_example_names_every_key_and_is_right() {
         let named = |path: &str| {
             example.pointer(path).is_some()
                 || text.contains(&format!("# {} = ", path.rsplit('/').next().unwrap()))
+                || text.contains(&format!("# [[{}]]", path.trim_start_matches('/')))
         };
         match keys.as_object() {
             None => missing.extend((!named(&format!("/{section}"))).then(|| section.clone())),
@@ -195,4 +196,65 @@ fn the_example_names_every_key_and_is_right() {
         );
     }
     assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn several_agents_share_the_policy_but_for_what_each_has_of_its_own() {
+    let text = format!(
+        "max_runs = 2\n{GOOD}\n[policy.tickets]\nmax_attempts = 5\n\
+         [[agents]]\nname = \"crab\"\n[agents.policy.tickets]\nclaim_unassigned = true\nmax_concurrent = 2\n\
+         [[agents]]\nname = \"eel\"\nkey_file = \"/etc/keys/eel\"\n"
+    );
+    let config = read(&text, &[]).unwrap();
+    let [crab, eel] = &config.agents[..] else { panic!("{:?}", config.agents) };
+    assert_eq!(config.max_runs, Some(2));
+    let policy = |agent: &AgentSettings| {
+        let tickets = &agent.policy.tickets;
+        (tickets.claim_unassigned, tickets.max_concurrent, tickets.max_attempts)
+    };
+    assert_eq!((policy(crab), policy(eel)), ((true, 2, 5), (false, 1, 5)));
+    assert!(matches!(&crab.key, KeySource::File(path) if path.ends_with("agents/crab/agent.key")));
+    assert!(matches!(&eel.key, KeySource::File(path) if path == Path::new("/etc/keys/eel")));
+    assert_ne!(crab.directory, eel.directory);
+}
+
+#[test]
+fn a_mistake_about_one_of_several_agents_names_it() {
+    let table = [
+        ("name = \"a/b\"", "agents[0].name = \"a/b\" (in agentd.toml): must be 1 to 64 of"),
+        ("key = \"opk_a\"", "agents[0].name: must be 1 to 64 of"),
+        ("name = \"crab\"\nkey = \" \"", "agents[0].key = [secret] (in agentd.toml): must not be empty"),
+        (
+            "name = \"crab\"\nkeyfile = \"k\"",
+            "agents[0].keyfile = \"k\" (in agentd.toml): is not known here; known are",
+        ),
+        (
+            "name = \"crab\"\n[agents.policy.tickets]\nmax_runs = 1",
+            "agents[0].policy.tickets.max_runs = 1 (in agentd.toml): is not known here",
+        ),
+        (
+            "name = \"crab\"\n[agents.policy.tickets]\nmax_concurrent = 0",
+            "agents[0].policy.tickets.max_concurrent = 0 (in agentd.toml): must be from 1",
+        ),
+        (
+            "name = \"crab\"\n[agents.policy.tickets]\nmax_concurrent = \"two\"",
+            "agents[0].policy.tickets.max_concurrent = \"two\" (in agentd.toml): ",
+        ),
+        (
+            "name = \"crab\"\n[[agents]]\nname = \"Crab\"",
+            "agents[1].name = \"Crab\" (in agentd.toml): must differ",
+        ),
+        (
+            "name = \"crab\"\n[policy.tickets]\nmax_attempts = 0",
+            "policy.tickets.max_attempts = 0 (in agentd.toml): must be from 1",
+        ),
+    ];
+    for (text, expected) in table {
+        let refused = read(&format!("{GOOD}\n[[agents]]\n{text}\n"), &[]).unwrap_err();
+        assert!(refused.contains(expected), "{refused}\nshould have named: {expected}");
+        assert!(!refused.contains("opk_"), "{refused}");
+    }
+    let text = GOOD.replace("[server]", "[[agents]]\nname = \"crab\"\n[server]\nkey = \"opk_a\"");
+    let refused = read(&text, &[]).unwrap_err();
+    assert!(refused.contains("server.key = [secret] (in agentd.toml): is the key of one agent"), "{refused}");
 }

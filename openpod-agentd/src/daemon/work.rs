@@ -151,22 +151,32 @@ impl Daemon {
 
     /// Begins as much as there are free places: revisions first, then what is assigned to us, then what is nobody's.
     pub(super) async fn fill(&mut self) -> Result<(), DaemonError> {
-        while !self.stopping && self.free_places() > 0 {
+        loop {
+            self.seat.holds(self.places_taken());
             let revised = self.jobs.values().find(|job| job.state == State::Revised);
-            if let Some(ticket) = revised.map(|job| job.ticket.clone()) {
-                Box::pin(self.tell(&ticket, Input::Due, None)).await?;
-                continue;
+            let revised = revised.map(|job| job.ticket.clone());
+            let some_work = revised.is_some() || !self.assigned.is_empty() || !self.free.is_empty();
+            if self.stopping || self.free_places() == 0 || !some_work {
+                self.seat.leave_line();
+                return Ok(());
             }
-            let next = self.assigned.pop_front().or_else(|| self.free.pop_front());
-            let Some(candidate) = next else { break };
-            self.begin(candidate).await?;
+            if !self.seat.take() {
+                return Ok(());
+            }
+            if let Some(ticket) = revised {
+                Box::pin(self.tell(&ticket, Input::Due, None)).await?;
+            } else if let Some(candidate) = self.assigned.pop_front().or_else(|| self.free.pop_front()) {
+                self.begin(candidate).await?;
+            }
         }
-        Ok(())
+    }
+
+    pub(super) fn places_taken(&self) -> usize {
+        self.jobs.values().filter(|job| job.state.takes_place()).count()
     }
 
     fn free_places(&self) -> usize {
-        let taken = self.jobs.values().filter(|job| job.state.takes_place()).count();
-        self.policy.tickets.max_concurrent.saturating_sub(taken)
+        self.policy.tickets.max_concurrent.saturating_sub(self.places_taken())
     }
 
     async fn begin(&mut self, candidate: Candidate) -> Result<(), DaemonError> {

@@ -40,8 +40,10 @@ pub(super) fn check(config: &Config) -> Result<(), ConfinementError> {
 fn closed(config: &Config, sandbox: &Sandbox) -> Result<(), ConfinementError> {
     let data = real(&config.data_dir);
     let mut closed = vec![(format!("the data directory {}", config.data_dir.display()), data.clone())];
-    if let KeySource::File(file) = &config.server.key {
-        closed.push((format!("the key {}", file.display()), real(file)));
+    for agent in &config.agents {
+        if let KeySource::File(file) = &agent.key {
+            closed.push((format!("the key {}", file.display()), real(file)));
+        }
     }
     for (what, path) in &closed {
         if let Some(within) =

@@ -4,21 +4,22 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use openpod_sdk::{Client, Secret};
 use rustix::fs::{FlockOperation, flock};
 use tokio_util::sync::CancellationToken;
 
-use super::Wiring;
+use super::agent::Tools;
 use super::confinement::ConfinementError;
-use crate::config::{Config, KeySource, Server};
+use crate::config::{Config, KeySource};
 use crate::daemon::DaemonError;
 use crate::effects::{failure_of, who_am_i};
-use crate::git::{Git, GitMissing};
+use crate::git::GitMissing;
 use crate::job::{Me, Outlook};
 use crate::journal::{Entry, Journal, JournalError, Replay};
-use crate::workspace::{WorkspaceError, Workspaces};
+use crate::workspace::WorkspaceError;
 
 /// Why a daemon did not begin, or stopped although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +37,7 @@ pub enum RunError {
     #[error(transparent)]
     Confinement(#[from] ConfinementError),
     /// There is no key.
-    #[error("there is no key in {}; `openpod-agentd register` gets one, or set server.key_file to where it is", .0.display())]
+    #[error("there is no key in {}; `openpod-agentd register` gets one, or set key_file to where it is", .0.display())]
     NoKey(PathBuf),
     /// The platform's address or the key cannot be used.
     #[error("server.url: {0}")]
@@ -81,14 +82,10 @@ impl Drop for Place {
 }
 
 impl Place {
-    pub(super) async fn open(config: &Config) -> Result<Self, RunError> {
+    pub(super) fn open(config: &Config) -> Result<Self, RunError> {
         let data_dir = config.data_dir.clone();
         let io = |path: &Path, source| RunError::Io { path: path.to_owned(), source };
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&data_dir)
-            .map_err(|source| io(&data_dir, source))?;
+        private(&data_dir)?;
         let path = data_dir.join("lock");
         let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         let lock = lock.map_err(|source| io(&path, source))?;
@@ -104,48 +101,44 @@ impl Place {
     }
 }
 
-/// What is loaded before anything begins.
+/// What an agent knows before anything begins.
 pub(super) struct Start {
-    pub(super) git: Git,
     pub(super) journal: Journal,
     pub(super) replay: Replay,
     pub(super) me: Me,
 }
 
 impl Start {
-    /// `None` when the daemon was stopped before it learnt its name.
+    /// `None` when the daemon was stopped before it learnt the agent's name.
     pub(super) async fn load(
-        place: &Place,
+        directory: &Path,
         client: &Client,
-        wiring: &Wiring,
+        tools: &Tools,
         stop: &CancellationToken,
     ) -> Result<Option<Self>, RunError> {
-        let home = place.data_dir().join("git-home");
-        std::fs::create_dir_all(&home).map_err(|source| RunError::Io { path: home.clone(), source })?;
-        let git = Git::find(&home).await?;
-        let (journal, replay) = Journal::open(&place.data_dir().join("journal.db"))?;
+        let (journal, replay) = Journal::open(&directory.join("journal.db"))?;
         let known = replay.facts.get("me").and_then(|text| serde_json::from_str(text).ok());
         let learnt = match &known {
             Some(known) => tokio::select! {
                 () = stop.cancelled() => return Ok(None),
-                same = still_the_same(known, client, place) => same?,
+                same = still_the_same(known, client, directory) => same?,
             },
-            None => learn_who_we_are(client, wiring, stop).await?,
+            None => learn_who_we_are(client, tools, stop).await?,
         };
         if let Some(me) = &learnt {
             let text = serde_json::to_string(me).unwrap_or_default();
             journal.write(vec![Entry::Fact("me", text)]).await?;
         }
         let Some(me) = learnt.or(known) else { return Ok(None) };
-        Ok(Some(Self { git, journal, replay, me }))
+        Ok(Some(Self { journal, replay, me }))
     }
 }
 
 /// Asks the platform once whether the journal is the key's. A platform that does not answer is no reason to wait.
-async fn still_the_same(known: &Me, client: &Client, place: &Place) -> Result<Option<Me>, RunError> {
+async fn still_the_same(known: &Me, client: &Client, directory: &Path) -> Result<Option<Me>, RunError> {
     match who_am_i(client).await {
         Ok(me) if me.id != known.id => Err(RunError::AnotherAgent {
-            data_dir: place.data_dir.clone(),
+            data_dir: directory.to_owned(),
             known: known.name.clone(),
             key: me.name,
         }),
@@ -161,7 +154,7 @@ async fn still_the_same(known: &Me, client: &Client, place: &Place) -> Result<Op
 /// Asks the platform until it answers. A key that it refuses is the operator's business, at once.
 async fn learn_who_we_are(
     client: &Client,
-    wiring: &Wiring,
+    tools: &Tools,
     stop: &CancellationToken,
 ) -> Result<Option<Me>, RunError> {
     let mut pause = Duration::from_millis(250);
@@ -178,7 +171,7 @@ async fn learn_who_we_are(
             return Err(RunError::Refused(error));
         }
         tracing::warn!(reason = failure.reason, "the platform does not say who we are; asking again");
-        let jitter = (wiring.randomness)() as f64 / u64::MAX as f64;
+        let jitter = (tools.randomness)() as f64 / u64::MAX as f64;
         let wait = failure.retry_after.unwrap_or_default() + pause.mul_f64(0.5 + jitter);
         tokio::select! {
             () = stop.cancelled() => return Ok(None),
@@ -188,29 +181,39 @@ async fn learn_who_we_are(
 }
 
 /// The key, read from where it is.
-pub(super) fn key(server: &Server) -> Result<Option<Secret>, RunError> {
-    match &server.key {
-        KeySource::Given(key) => Ok(Some(key.clone())),
+pub(super) fn key(source: &KeySource) -> Result<Secret, RunError> {
+    match source {
+        KeySource::Given(key) => Ok(key.clone()),
         KeySource::File(path) => match std::fs::read_to_string(path) {
             Ok(text) if text.trim().is_empty() => Err(RunError::NoKey(path.clone())),
-            Ok(text) => Ok(Some(Secret::new(text.trim()))),
+            Ok(text) => Ok(Secret::new(text.trim())),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(RunError::NoKey(path.clone())),
             Err(source) => Err(RunError::Io { path: path.clone(), source }),
         },
     }
 }
 
-pub(super) fn client(config: &Config, wiring: &Wiring) -> Result<Client, RunError> {
-    let random = std::sync::Arc::clone(&wiring.randomness);
-    let mut builder = Client::builder(&config.server.url)
+/// A client without a key, whose connections those of all agents use.
+pub(super) fn connections(config: &Config) -> Result<Client, RunError> {
+    Ok(Client::builder(&config.server.url)
         .user_agent(concat!("openpod-agentd/", env!("CARGO_PKG_VERSION")))
-        .random(move || random());
-    if let Some(key) = key(&config.server)? {
-        builder = builder.key(key);
-    }
-    Ok(builder.build()?)
+        .build()?)
 }
 
-pub(super) fn workspaces(config: &Config, git: Git, helper: PathBuf) -> Result<Workspaces, RunError> {
-    Ok(Workspaces::open(&config.data_dir, git, helper)?.with_limits(config.limits.clone()))
+/// The client of one agent.
+pub(super) fn client(
+    connections: &Client,
+    config: &Config,
+    key: Secret,
+    tools: &Tools,
+) -> Result<Client, RunError> {
+    let random = Arc::clone(&tools.randomness);
+    let builder = Client::builder(&config.server.url).connections_of(connections);
+    Ok(builder.key(key).random(move || random()).build()?)
+}
+
+/// A directory that is nobody else's business.
+pub(super) fn private(directory: &Path) -> Result<(), RunError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|source| RunError::Io { path: directory.to_owned(), source })
 }

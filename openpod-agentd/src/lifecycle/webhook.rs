@@ -17,64 +17,83 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
-use super::{RunError, Wiring};
-use crate::config::{Config, WebhookSettings};
+use super::RunError;
+use super::agent::Tools;
+use crate::config::{AgentSettings, WebhookSettings};
 use crate::effects::failure_of;
 use crate::event::Event;
-use crate::sources::webhook::receiver;
+use crate::sources::webhook::{Doors, Receiver};
 
-/// What the receiver is made of.
-pub(super) struct Start<'a> {
-    pub(super) config: &'a Config,
+/// Listens for webhooks, for all agents. Nothing is received before an agent opens its door.
+pub(super) async fn listen(
+    settings: &WebhookSettings,
+    listener: Option<TcpListener>,
+    doors: &Doors,
+    stop: &CancellationToken,
+    background: &mut JoinSet<()>,
+) -> Result<(), RunError> {
+    let listener = match listener {
+        Some(listener) => listener,
+        None => TcpListener::bind(settings.listen)
+            .await
+            .map_err(|source| RunError::Listen { address: settings.listen, source })?,
+    };
+    let address = listener.local_addr().ok();
+    let (router, stopped) = (doors.router(), stop.clone().cancelled_owned());
+    background.spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "the webhook receiver has ended; the heartbeat goes on alone");
+        }
+    });
+    tracing::info!(?address, "webhooks are received");
+    Ok(())
+}
+
+/// What the receiver of one agent is made of.
+pub(super) struct Door<'a> {
+    pub(super) settings: &'a WebhookSettings,
+    pub(super) agent: &'a AgentSettings,
     pub(super) client: &'a Client,
     pub(super) events: &'a mpsc::Sender<Event>,
+    pub(super) tools: &'a Tools,
+    pub(super) doors: &'a Doors,
     pub(super) stop: &'a CancellationToken,
 }
 
-impl Start<'_> {
-    /// Begins to receive, and registers the receiver when its public address is known. Returns the secrets in use.
-    pub(super) async fn start(
-        self,
-        wiring: &mut Wiring,
-        data_dir: &Path,
-        background: &mut JoinSet<()>,
-    ) -> Result<Vec<Secret>, RunError> {
-        let Start { config, client, events, stop } = self;
-        let Some(settings) = &config.webhook else { return Ok(Vec::new()) };
-        let path = data_dir.join("webhook.secret");
-        let secret = secret(settings, &path, wiring)?;
+impl Door<'_> {
+    /// Begins to receive, and registers the receiver when its public address is known. Returns the secret in use.
+    pub(super) fn open(self, background: &mut JoinSet<()>) -> Result<Secret, RunError> {
+        let Door { settings, agent, client, events, tools, doors, stop } = self;
+        let path = agent.directory.join("webhook.secret");
+        let secret = secret(settings, &path, tools)?;
         let verifier = Verifier::new([secret.clone()]).map_err(|source| RunError::Secret { path, source })?;
-        let router = receiver(verifier, Arc::clone(&wiring.clock), events.clone());
-        let listener = match wiring.webhook_listener.take() {
-            Some(listener) => listener,
-            None => TcpListener::bind(settings.listen)
-                .await
-                .map_err(|source| RunError::Listen { address: settings.listen, source })?,
-        };
-        let address = listener.local_addr().ok();
-        let stopped = stop.clone().cancelled_owned();
-        background.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-                tracing::error!(%error, "the webhook receiver has ended; the heartbeat goes on alone");
-            }
-        });
-        tracing::info!(?address, "webhooks are received");
+        let receiver = Receiver::new(verifier, Arc::clone(&tools.clock), events.clone());
+        doors.open(agent.name.as_deref(), receiver);
         if let Some(public_url) = &settings.public_url {
             let registration = Registration {
                 client: client.clone(),
-                url: public_url.to_string(),
+                url: address(public_url, agent.name.as_deref()),
                 secret: secret.clone(),
-                note: data_dir.join("webhook.json"),
+                note: agent.directory.join("webhook.json"),
             };
             background.spawn(registration.keep_trying(stop.clone()));
         }
-        Ok(vec![secret])
+        Ok(secret)
+    }
+}
+
+/// Where an agent is reached: what was configured, with its name at the end if it has one.
+fn address(public_url: &Url, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{}/{name}", public_url.as_str().trim_end_matches('/')),
+        None => public_url.to_string(),
     }
 }
 
 /// The configured secret, or the one in the file, or a new one.
-fn secret(settings: &WebhookSettings, path: &Path, wiring: &Wiring) -> Result<Secret, RunError> {
+fn secret(settings: &WebhookSettings, path: &Path, tools: &Tools) -> Result<Secret, RunError> {
     if let Some(secret) = &settings.secret {
         return Ok(secret.clone());
     }
@@ -86,7 +105,7 @@ fn secret(settings: &WebhookSettings, path: &Path, wiring: &Wiring) -> Result<Se
     }
     let mut random = [0; 32];
     for chunk in random.chunks_exact_mut(8) {
-        chunk.copy_from_slice(&(wiring.randomness)().to_ne_bytes());
+        chunk.copy_from_slice(&(tools.randomness)().to_ne_bytes());
     }
     let secret = SigningKey::generate(random);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;

@@ -6,14 +6,16 @@
 //! | wrong, missing or old signature, or the very same request again | 401 |
 //! | a body over 256 KiB | 413 |
 //! | anything but POST | 405 |
+//! | for an agent that is not at work here | 503: the platform tries again |
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use openpod_sdk::api::TicketId;
 use openpod_sdk::clock::Clock;
@@ -27,30 +29,63 @@ const BODY_LIMIT: usize = 256 << 10;
 /// Twice what the verifier tolerates: what is older does not verify any more.
 const REMEMBERED: Duration = Duration::from_secs(700);
 
-struct Receiver {
+/// Receives for one agent.
+pub struct Receiver {
     verifier: Verifier,
     seen: Mutex<ReplayGuard>,
     clock: Arc<dyn Clock>,
     events: mpsc::Sender<Event>,
 }
 
-/// The receiver, on every path: the address that was registered names one.
-pub fn receiver(verifier: Verifier, clock: Arc<dyn Clock>, events: mpsc::Sender<Event>) -> Router {
-    let seen = Mutex::new(ReplayGuard::new(REMEMBERED, 100_000));
-    let receiver = Arc::new(Receiver { verifier, seen, clock, events });
-    let receive = post(receive);
-    Router::new()
-        .route("/", receive.clone())
-        .route("/{*path}", receive)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(receiver)
+impl Receiver {
+    /// Receives what this verifier proves.
+    pub fn new(verifier: Verifier, clock: Arc<dyn Clock>, events: mpsc::Sender<Event>) -> Self {
+        let seen = Mutex::new(ReplayGuard::new(REMEMBERED, 100_000));
+        Self { verifier, seen, clock, events }
+    }
+}
+
+/// The receivers of all agents. Clones open and close the same doors.
+#[derive(Clone, Default)]
+pub struct Doors(Arc<Mutex<HashMap<Option<String>, Arc<Receiver>>>>);
+
+impl Doors {
+    /// Receives for the agent of this name, at every path that ends with it; at every path for an agent without name.
+    /// What an earlier call opened for it is closed.
+    pub fn open(&self, name: Option<&str>, receiver: Receiver) {
+        self.lock().insert(name.map(str::to_owned), Arc::new(receiver));
+    }
+
+    fn behind(&self, path: &str) -> Option<Arc<Receiver>> {
+        let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let doors = self.lock();
+        doors.get(&Some(name.to_owned())).or_else(|| doors.get(&None)).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Option<String>, Arc<Receiver>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Serves them.
+    pub fn router(&self) -> Router {
+        let receive = post(receive);
+        Router::new()
+            .route("/", receive.clone())
+            .route("/{*path}", receive)
+            .layer(DefaultBodyLimit::max(BODY_LIMIT))
+            .with_state(self.clone())
+    }
 }
 
 async fn receive(
-    State(receiver): State<Arc<Receiver>>,
+    State(doors): State<Doors>,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, &'static str) {
+    let Some(receiver) = doors.behind(uri.path()) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no agent of that name is at work here\n");
+    };
     let now = receiver.clock.now();
     let verified = match receiver.verifier.verify(&headers, &body, now) {
         Ok(verified) => verified,
@@ -99,7 +134,9 @@ mod tests {
         let clock = ManualClock::new(at(0));
         let (sender, events) = mpsc::channel(8);
         let verifier = Verifier::new([Secret::new("a secret of ours")]).unwrap();
-        World { router: receiver(verifier, Arc::new(clock.clone()), sender), clock, events }
+        let doors = Doors::default();
+        doors.open(None, Receiver::new(verifier, Arc::new(clock.clone()), sender));
+        World { router: doors.router(), clock, events }
     }
 
     fn at(seconds: u64) -> Timestamp {
@@ -160,6 +197,26 @@ mod tests {
         world.clock.advance(Duration::from_secs(5));
         assert_eq!(world.send("a secret of ours", "msg_1", at(5), BODY).await, 200);
         assert_eq!(world.hints().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_webhook_reaches_the_agent_whose_name_ends_its_path() {
+        let mut crab = world();
+        let doors = Doors::default();
+        let (sender, mut eel) = mpsc::channel(8);
+        let verifier = Verifier::new([Secret::new("a secret of ours")]).unwrap();
+        doors.open(Some("eel"), Receiver::new(verifier, Arc::new(crab.clock.clone()), sender));
+        crab.router = doors.router();
+        assert_eq!(
+            crab.send("a secret of ours", "msg_1", at(0), BODY).await,
+            503,
+            "nobody is /hooks/openpod"
+        );
+        let key = SigningKey::parse(&Secret::new("a secret of ours")).unwrap();
+        let mut request = Request::post("/hooks/openpod/eel").body(Body::from(BODY)).unwrap();
+        *request.headers_mut() = sign(&[key], "msg_1", at(0), BODY.as_bytes());
+        assert_eq!(crab.router.clone().oneshot(request).await.unwrap().status(), 200);
+        assert!(matches!(eel.try_recv(), Ok(Event::Hint { .. })) && crab.hints().is_empty());
     }
 
     #[tokio::test]

@@ -9,6 +9,8 @@
 //!   jobs/<key>/staging.git     only while a change is collected
 //!   run/                       sockets
 //! ```
+//!
+//! With several agents, each has its jobs in `agents/<name>/jobs`.
 
 use std::path::{Path, PathBuf};
 
@@ -27,11 +29,16 @@ pub(super) const PUBLISHED: &str = "refs/openpod/published";
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     root: PathBuf,
+    jobs: PathBuf,
 }
 
 impl Layout {
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), jobs: root.join("jobs") }
+    }
+
+    pub(super) fn with_jobs_in(&self, directory: &Path) -> Self {
+        Self { root: self.root.clone(), jobs: directory.join("jobs") }
     }
 
     pub(super) fn mirrors(&self) -> PathBuf {
@@ -39,7 +46,7 @@ impl Layout {
     }
 
     pub(super) fn jobs(&self) -> PathBuf {
-        self.root.join("jobs")
+        self.jobs.clone()
     }
 
     pub(super) fn runtime(&self) -> PathBuf {

@@ -22,6 +22,7 @@ pub struct ClientBuilder {
     body_limit: usize,
     user_agent: String,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    transport: Option<Transport>,
 }
 
 /// Why there is no client.
@@ -61,6 +62,7 @@ impl ClientBuilder {
             body_limit: 16 << 20,
             user_agent: concat!("openpod-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
             random: Arc::new(|| getrandom::u64().unwrap_or(u64::MAX)),
+            transport: None,
         }
     }
 
@@ -106,6 +108,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Uses the connections of another client, with its time-outs, its limit for answers and its name. For several keys in
+    /// one process: the key is still sent to this client's own address only.
+    pub fn connections_of(mut self, other: &Client) -> Self {
+        self.transport = Some(other.shared.transport.clone());
+        self
+    }
+
     /// A client for agents.
     pub fn build(self) -> Result<Client, BuildError> {
         let base = parse_address(&self.address)?;
@@ -115,9 +124,13 @@ impl ClientBuilder {
                 return Err(BuildError::PlainHttp { host: base.host_str().unwrap_or_default().to_owned() });
             }
         }
-        let transport =
-            Transport::new(&self.user_agent, self.connect_timeout, self.attempt_timeout, self.body_limit)
-                .map_err(|source| BuildError::Transport(source.into()))?;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => {
+                Transport::new(&self.user_agent, self.connect_timeout, self.attempt_timeout, self.body_limit)
+                    .map_err(|source| BuildError::Transport(source.into()))?
+            }
+        };
         let shared = Shared {
             base,
             key: self.key,

@@ -7,6 +7,7 @@ use http::{Request, Response};
 
 use super::error::Fault;
 
+#[derive(Clone)]
 pub(super) struct Transport {
     client: reqwest::Client,
     body_limit: usize,
