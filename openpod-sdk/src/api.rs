@@ -71,7 +71,7 @@ pub static ENDPOINTS: [Operation; 23] = [
 ];
 
 /// What this platform offers agents beyond the reference. Another server of the same API may not have them.
-pub static EXTENSIONS: [Operation; 11] = [
+pub static EXTENSIONS: [Operation; 16] = [
     Operation::of::<health::GetHealth>(),
     Operation::of::<me::GetMe>(),
     Operation::of::<me::GetBalance>(),
@@ -83,6 +83,11 @@ pub static EXTENSIONS: [Operation; 11] = [
     Operation::of::<applications::ListApplications>(),
     Operation::of::<applications::DecideApplication>(),
     Operation::of::<positions::CreatePosition>(),
+    Operation::of::<webhooks::ListDeliveries>(),
+    Operation::of::<webhooks::TestWebhook>(),
+    Operation::of::<webhooks::ReplayDeliveries>(),
+    Operation::of::<webhooks::RotateWebhookSecret>(),
+    Operation::of::<webhooks::EnableWebhook>(),
 ];
 
 #[cfg(test)]

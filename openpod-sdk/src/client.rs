@@ -30,6 +30,7 @@ mod request;
 mod response;
 mod retry;
 mod transport;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -29,7 +29,7 @@ mod verifier;
 
 pub use event::{
     ApplicationAccepted, ApplicationRejected, DeliverableApproved, DeliverableRejected, Delivery, Event,
-    MessageReceived, PositionOpened, TicketAssigned, TicketUpdated,
+    MessageReceived, PositionOpened, TicketAssigned, TicketUpdated, WebhookTest,
 };
 pub use replay::ReplayGuard;
 pub use signature::{BadSecret, SigningKey, header, sign};

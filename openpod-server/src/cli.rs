@@ -5,6 +5,7 @@ mod keys;
 mod ledger;
 mod owner;
 mod serve;
+mod webhooks;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ enum Command {
     /// The ledger of payments.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// Webhooks of agents: what was delivered, and sending it again.
+    #[command(subcommand)]
+    Webhook(webhooks::Webhook),
     /// Repositories of the server's own forge.
     #[command(subcommand)]
     Forge(forge::ForgeCommand),
@@ -65,6 +69,7 @@ impl Cli {
             Command::Owner(owner) => owner.run(config).await,
             Command::Key(key) => key.run(config).await,
             Command::Ledger(ledger) => ledger.run(config).await,
+            Command::Webhook(webhook) => webhook.run(config).await,
             Command::Forge(forge) => forge.run(config).await,
         }
     }

@@ -15,4 +15,5 @@ pub mod permission;
 pub mod pull_request;
 pub mod repository;
 pub mod ticket;
+pub mod webhook_secret;
 pub mod words;

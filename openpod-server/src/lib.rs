@@ -26,6 +26,7 @@ pub mod http;
 pub mod ids;
 pub mod lifecycle;
 pub mod openapi;
+pub mod operators;
 pub mod owner;
 pub mod rate_limit;
 pub mod router;

@@ -83,6 +83,11 @@ fn agents(table: Table) -> Table {
         .serve(ListApplications, applications::list)
         .serve(DecideApplication, applications::decide)
         .serve(CreatePosition, positions::create)
+        .serve(ListDeliveries, webhooks::deliveries)
+        .serve(TestWebhook, webhooks::test)
+        .serve(ReplayDeliveries, webhooks::replay)
+        .serve(RotateWebhookSecret, webhooks::rotate)
+        .serve(EnableWebhook, webhooks::enable)
 }
 
 /// `/api/owner/v1`.
@@ -107,6 +112,11 @@ fn owners(table: Table) -> Table {
         .serve(CreateOwnerKey, keys::create)
         .serve(RotateOwnerKey, keys::rotate)
         .serve(RevokeOwnerKey, keys::revoke)
+        .serve(OwnerListWebhooks, owner::list_webhooks)
+        .serve(OwnerListDeliveries, webhooks::deliveries)
+        .serve(OwnerTestWebhook, webhooks::test)
+        .serve(OwnerReplayDeliveries, webhooks::replay)
+        .serve(OwnerEnableWebhook, webhooks::enable)
 }
 
 /// The table under construction.

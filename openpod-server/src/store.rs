@@ -34,6 +34,7 @@ pub mod applications;
 pub mod audit;
 pub mod channels;
 pub mod deliveries;
+pub mod delivery_log;
 pub mod dialect;
 pub mod idempotency_keys;
 pub mod keys;

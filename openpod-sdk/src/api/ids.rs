@@ -79,6 +79,8 @@ ids! {
     KnowledgeId;
     /// A registered webhook.
     WebhookId;
+    /// A delivery to a webhook: its `webhook-id`.
+    DeliveryId;
     /// A transaction of the ledger.
     TransactionId;
 }

@@ -8,6 +8,7 @@ mod keys;
 mod ledger;
 mod profile;
 mod projects;
+mod webhooks;
 
 pub use approve::{OwnerApproveTicket, OwnerJudgement};
 pub use audit::{AuditEntry, AuditFilter, ListAudit};
@@ -17,6 +18,10 @@ pub use profile::{GetOwner, Owner};
 pub use projects::{
     AgentSpending, GetOwnerProject, ListOwnerProjects, Member, OwnerProjectFilter, ProjectOverview,
     ProjectPath,
+};
+pub use webhooks::{
+    MembersWebhook, OwnerEnableWebhook, OwnerListDeliveries, OwnerListWebhooks, OwnerReplayDeliveries,
+    OwnerTestWebhook, OwnerWebhookFilter,
 };
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +36,7 @@ use super::tickets::{
 use super::{ApplicationStatus, Operation, Page, ProjectId, Validate, Violations};
 
 /// The operations of the owner surface.
-pub static ENDPOINTS: [Operation; 19] = [
+pub static ENDPOINTS: [Operation; 24] = [
     Operation::of::<GetOwner>(),
     Operation::of::<ListOwnerProjects>(),
     Operation::of::<OwnerCreateProject>(),
@@ -51,6 +56,11 @@ pub static ENDPOINTS: [Operation; 19] = [
     Operation::of::<CreateOwnerKey>(),
     Operation::of::<RotateOwnerKey>(),
     Operation::of::<RevokeOwnerKey>(),
+    Operation::of::<OwnerListWebhooks>(),
+    Operation::of::<OwnerListDeliveries>(),
+    Operation::of::<OwnerTestWebhook>(),
+    Operation::of::<OwnerReplayDeliveries>(),
+    Operation::of::<OwnerEnableWebhook>(),
 ];
 
 endpoint! {

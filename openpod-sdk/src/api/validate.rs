@@ -132,9 +132,9 @@ impl Violations {
     }
 
     /// [`Violations::text`] for a field that may be absent.
-    pub fn optional_text(&mut self, field: &str, text: Option<&String>, min: usize, max: usize) {
+    pub fn optional_text(&mut self, field: &str, text: Option<impl AsRef<str>>, min: usize, max: usize) {
         if let Some(text) = text {
-            self.text(field, text, min, max);
+            self.text(field, text.as_ref(), min, max);
         }
     }
 

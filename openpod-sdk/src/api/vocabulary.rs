@@ -18,8 +18,8 @@ pub use levels::{
 };
 pub use scope::Scope;
 pub use statuses::{
-    AccountKind, ActorKind, ApplicationStatus, ApprovalStatus, ChecksSummary, Decision, JudgeAction,
-    PositionStatus, ProjectStatus, PullRequestState, TransactionKind,
+    AccountKind, ActorKind, ApplicationStatus, ApprovalStatus, ChecksSummary, Decision, DeliveryStatus,
+    JudgeAction, PositionStatus, ProjectStatus, PullRequestState, TransactionKind,
 };
 pub use ticket_status::TicketStatus;
 

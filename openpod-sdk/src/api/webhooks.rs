@@ -1,4 +1,16 @@
-//! Webhooks: GET /webhooks, POST /webhooks, DELETE /webhooks/{webhook_id}
+//! Webhooks: GET /webhooks, POST /webhooks, DELETE /webhooks/{webhook_id}, and the shapes that all their operations share
+
+mod deliveries;
+mod enable;
+mod replay;
+mod rotate;
+mod test;
+
+pub use deliveries::{DeliveryFilter, ListDeliveries, LoggedAttempt, LoggedDelivery};
+pub use enable::EnableWebhook;
+pub use replay::{Replay, ReplayDeliveries, Replayed};
+pub use rotate::{RotateWebhookSecret, RotatedWebhook, SecretRotation};
+pub use test::TestWebhook;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +51,12 @@ pub struct Webhook {
     /// Why they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<String>,
+    /// Since when no delivery succeeded; absent when the last one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
+    /// Until when the secret that was replaced signs too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_secret_until: Option<Timestamp>,
     /// When it was registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
@@ -68,15 +86,19 @@ impl NewWebhook {
 impl Validate for NewWebhook {
     fn validate(&self, v: &mut Violations) {
         v.web_address("url", &self.url);
-        v.entries("events", self.events.len(), 1, EventKind::KNOWN.len());
-        for (n, event) in self.events.iter().enumerate().take(EventKind::KNOWN.len()) {
-            v.one_of(&format!("events[{n}]"), event.is_known(), EventKind::KNOWN);
+        v.entries("events", self.events.len(), 1, EventKind::ASKED_FOR.len());
+        for (n, event) in self.events.iter().enumerate().take(EventKind::ASKED_FOR.len()) {
+            v.one_of(&format!("events[{n}]"), event.is_asked_for(), EventKind::ASKED_FOR);
         }
-        if let Some(secret) = &self.secret {
-            let length = secret.expose().chars().count();
-            let (fits, limit) = ((8..=256).contains(&length), Limit::Length { min: 8, max: 256 });
-            v.keep(fits, "secret", limit, "have 8 to 256 characters");
-        }
+        secret_of_webhook(v, self.secret.as_ref());
+    }
+}
+
+fn secret_of_webhook(v: &mut Violations, secret: Option<&Secret>) {
+    if let Some(secret) = secret {
+        let length = secret.expose().chars().count();
+        let (fits, limit) = ((8..=256).contains(&length), Limit::Length { min: 8, max: 256 });
+        v.keep(fits, "secret", limit, "have 8 to 256 characters");
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::api::{
     AgentKeyId, ApplicationId, Cents, ChannelId, EventKind, MessageId, PositionId, Priority, ProjectId,
-    RoleLevel, TicketId, TicketStatus, Timestamp, TransactionId,
+    RoleLevel, TicketId, TicketStatus, Timestamp, TransactionId, WebhookId,
 };
 
 /// The body of a webhook.
@@ -68,6 +68,11 @@ macro_rules! events {
             #[cfg(feature = "openapi")]
             pub fn shapes(shapes: &mut crate::api::Shapes) -> Vec<(EventKind, Value, &'static str)> {
                 vec![$((EventKind::$kind, shapes.answer::<$kind>(), concat!($($doc),+).trim_ascii())),*]
+            }
+
+            /// The project in which it happened, if it happened in one.
+            pub fn project(&self) -> Option<ProjectId> {
+                self.data().get("project_id").and_then(Value::as_str).map(ProjectId::from)
             }
 
             fn data(&self) -> Value {
@@ -238,6 +243,14 @@ events! {
         required_capabilities: Vec<String>,
     }
     /// A project that you belong to has a new position.
+
+    WebhookTest {
+        /// The webhook that is tested.
+        webhook_id: WebhookId,
+        /// A sentence for whoever reads it.
+        message: String,
+    }
+    /// Somebody asked for a test of your webhook. Nothing happened: there is nothing to do but to answer 2xx.
 }
 
 #[cfg(test)]

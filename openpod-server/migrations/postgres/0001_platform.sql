@@ -234,6 +234,8 @@ CREATE TABLE webhooks (
     url             TEXT COLLATE "C" NOT NULL,
     events          TEXT COLLATE "C" NOT NULL,
     secret          TEXT COLLATE "C" NOT NULL,
+    old_secret      TEXT COLLATE "C",
+    old_secret_until BIGINT,
     is_active       BIGINT NOT NULL CHECK (is_active IN (0, 1)),
     disabled_reason TEXT COLLATE "C",
     failing_since   BIGINT,
@@ -242,7 +244,8 @@ CREATE TABLE webhooks (
     leased_until    BIGINT,
     created_at      BIGINT NOT NULL,
     CHECK (is_active = 1 OR due_at IS NULL),
-    CHECK ((lease IS NULL) = (leased_until IS NULL))
+    CHECK ((lease IS NULL) = (leased_until IS NULL)),
+    CHECK ((old_secret IS NULL) = (old_secret_until IS NULL))
 );
 CREATE INDEX webhooks_by_agent ON webhooks (agent_id, created_at, id);
 -- Those that work and those that fail are looked for apart, so that many dead ones do not hide the others.
@@ -262,10 +265,12 @@ CREATE TABLE webhook_events (
 CREATE TABLE deliveries (
     id              TEXT COLLATE "C" PRIMARY KEY,
     webhook_id      TEXT COLLATE "C" NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    project_id      TEXT COLLATE "C" REFERENCES projects (id),
     event           TEXT COLLATE "C" NOT NULL,
     body            TEXT COLLATE "C" NOT NULL,
     status          TEXT COLLATE "C" NOT NULL CHECK (status IN ('pending', 'delivered', 'failed')),
     attempts        BIGINT NOT NULL DEFAULT 0,
+    attempts_before BIGINT NOT NULL DEFAULT 0,
     next_attempt_at BIGINT,
     created_at      BIGINT NOT NULL,
     finished_at     BIGINT,

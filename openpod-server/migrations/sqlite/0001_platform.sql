@@ -225,6 +225,8 @@ CREATE TABLE webhooks (
     url             TEXT NOT NULL,
     events          TEXT NOT NULL,                    -- JSON, in the order given; webhook_events is for search
     secret          TEXT NOT NULL,
+    old_secret      TEXT,                             -- the one before, which signs too
+    old_secret_until INTEGER,                         -- until then
     is_active       INTEGER NOT NULL CHECK (is_active IN (0, 1)),
     disabled_reason TEXT,
     failing_since   INTEGER,                          -- the first failure after the last success
@@ -233,7 +235,8 @@ CREATE TABLE webhooks (
     leased_until    INTEGER,
     created_at      INTEGER NOT NULL,
     CHECK (is_active = 1 OR due_at IS NULL),
-    CHECK ((lease IS NULL) = (leased_until IS NULL))
+    CHECK ((lease IS NULL) = (leased_until IS NULL)),
+    CHECK ((old_secret IS NULL) = (old_secret_until IS NULL))
 ) STRICT;
 CREATE INDEX webhooks_by_agent ON webhooks (agent_id, created_at, id);
 -- Those that work and those that fail are looked for apart, so that many dead ones do not hide the others.
@@ -253,10 +256,12 @@ CREATE TABLE webhook_events (
 CREATE TABLE deliveries (
     id              TEXT PRIMARY KEY,                 -- the webhook-id, the same on every attempt
     webhook_id      TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    project_id      TEXT REFERENCES projects (id),    -- in which it happened; null for a test
     event           TEXT NOT NULL,
     body            TEXT NOT NULL,                    -- exactly what is signed and sent
     status          TEXT NOT NULL CHECK (status IN ('pending', 'delivered', 'failed')),
     attempts        INTEGER NOT NULL DEFAULT 0,
+    attempts_before INTEGER NOT NULL DEFAULT 0,       -- its last replay, with which the schedule began anew
     next_attempt_at INTEGER,                          -- null when none is to come
     created_at      INTEGER NOT NULL,
     finished_at     INTEGER,

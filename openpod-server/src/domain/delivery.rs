@@ -10,6 +10,8 @@
 //!                                after the tenth attempt the delivery has failed
 //!   5 days without a success  ─▶ the webhook is disabled
 //! ```
+//!
+//! A test is attempted once, and its failure says nothing of the webhook.
 
 use std::time::Duration;
 
@@ -52,8 +54,10 @@ impl Outcome {
 /// What was known before the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct History {
-    /// Attempts at this delivery before this one.
+    /// Attempts at this delivery before this one, since it was last replayed.
     pub attempts: u32,
+    /// Whether it is a test.
+    pub is_test: bool,
     /// When the webhook first failed after its last success.
     pub failing_since: Option<Timestamp>,
 }
@@ -70,10 +74,10 @@ pub enum Fate {
         /// Since when the webhook fails.
         failing_since: Timestamp,
     },
-    /// It is not tried again, other deliveries are; the webhook fails since then.
+    /// It is not tried again, other deliveries are.
     GivenUp {
-        /// Since when the webhook fails.
-        failing_since: Timestamp,
+        /// Since when the webhook fails, if it does.
+        failing_since: Option<Timestamp>,
     },
     /// Nothing is delivered to the webhook any more.
     Disabled(Reason),
@@ -92,9 +96,9 @@ impl Reason {
     /// The sentence for the agent.
     pub fn sentence(self) -> &'static str {
         match self {
-            Reason::Gone => "the receiver answered 410 Gone; register the webhook again when it is back",
+            Reason::Gone => "the receiver answered 410 Gone; enable the webhook again when it is back",
             Reason::Failing => {
-                "no delivery succeeded for 5 days; mend the receiver and register the webhook again"
+                "no delivery succeeded for 5 days; mend the receiver and enable the webhook again"
             }
         }
     }
@@ -107,6 +111,9 @@ pub fn decide(history: History, outcome: Outcome, now: Timestamp, dice: u32) -> 
         Outcome::Gone => return Fate::Disabled(Reason::Gone),
         Outcome::Failed { retry_after } => retry_after.unwrap_or_default().min(LONGEST_PAUSE),
     };
+    if history.is_test {
+        return Fate::GivenUp { failing_since: history.failing_since };
+    }
     let failing_since = history.failing_since.unwrap_or(now);
     if now.since(failing_since) >= PATIENCE {
         return Fate::Disabled(Reason::Failing);
@@ -116,7 +123,7 @@ pub fn decide(history: History, outcome: Outcome, now: Timestamp, dice: u32) -> 
             let at = now.plus(jittered(Duration::from_secs(*seconds), dice).max(retry_after));
             Fate::Again { at, failing_since }
         }
-        None => Fate::GivenUp { failing_since },
+        None => Fate::GivenUp { failing_since: Some(failing_since) },
     }
 }
 
@@ -141,9 +148,12 @@ mod tests {
         Outcome::Failed { retry_after: retry_after.map(Duration::from_secs) }
     }
 
+    fn history(attempts: u32, failing_since: Option<Timestamp>) -> History {
+        History { attempts, is_test: false, failing_since }
+    }
+
     fn pause(attempts: u32, retry_after: Option<u64>, dice: u32) -> Option<u64> {
-        let history = History { attempts, failing_since: None };
-        match decide(history, failed(retry_after), now(), dice) {
+        match decide(history(attempts, None), failed(retry_after), now(), dice) {
             Fate::Again { at, failing_since } => {
                 assert_eq!(failing_since, now());
                 Some(at.since(now()).as_secs_f64().round() as u64)
@@ -198,9 +208,11 @@ mod tests {
     fn success_delivers_and_gone_disables_whatever_came_before() {
         for attempts in 0..12 {
             for failing_since in [None, Some(now().minus(PATIENCE * 2))] {
-                let history = History { attempts, failing_since };
-                assert_eq!(decide(history, Outcome::Accepted, now(), 0), Fate::Delivered);
-                assert_eq!(decide(history, Outcome::Gone, now(), 0), Fate::Disabled(Reason::Gone));
+                for is_test in [false, true] {
+                    let history = History { is_test, ..history(attempts, failing_since) };
+                    assert_eq!(decide(history, Outcome::Accepted, now(), 0), Fate::Delivered);
+                    assert_eq!(decide(history, Outcome::Gone, now(), 0), Fate::Disabled(Reason::Gone));
+                }
             }
         }
     }
@@ -208,8 +220,7 @@ mod tests {
     #[test]
     fn five_days_without_a_success_disable_and_a_moment_less_does_not() {
         let at = |failing_for: Duration| {
-            let history = History { attempts: 0, failing_since: Some(now().minus(failing_for)) };
-            decide(history, failed(None), now(), MIDDLE)
+            decide(history(0, Some(now().minus(failing_for))), failed(None), now(), MIDDLE)
         };
         assert_eq!(at(PATIENCE), Fate::Disabled(Reason::Failing));
         let since = now().minus(PATIENCE - Duration::from_micros(1));
@@ -218,11 +229,18 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_test_is_not_repeated_and_leaves_the_webhook_as_it_was() {
+        for failing_since in [None, Some(now().minus(PATIENCE * 2))] {
+            let test = History { is_test: true, ..history(0, failing_since) };
+            assert_eq!(decide(test, failed(Some(60)), now(), MIDDLE), Fate::GivenUp { failing_since });
+        }
+    }
+
     proptest! {
         #[test]
         fn the_jitter_stays_within_a_fifth(attempts in 0usize..9, dice: u32) {
-            let history = History { attempts: attempts as u32, failing_since: None };
-            let Fate::Again { at, .. } = decide(history, failed(None), now(), dice) else { panic!("given up") };
+            let Fate::Again { at, .. } = decide(history(attempts as u32, None), failed(None), now(), dice) else { panic!("given up") };
             let (pause, base) = (at.since(now()).as_secs_f64(), PAUSES[attempts] as f64);
             prop_assert!((base * 0.799..=base * 1.201).contains(&pause), "{pause} of {base}");
         }

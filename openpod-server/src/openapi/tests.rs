@@ -6,7 +6,7 @@ fn every_operation_of_the_contract_is_described_once() {
     let described: usize =
         document["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len()).sum();
     assert_eq!(described, operations().count());
-    assert_eq!(document["webhooks"].as_object().unwrap().len(), 8);
+    assert_eq!(document["webhooks"].as_object().unwrap().len(), 9);
 }
 
 #[test]

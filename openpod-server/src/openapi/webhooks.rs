@@ -59,13 +59,15 @@ fn headers(kind: &EventKind) -> Value {
         header(
             "webhook-signature",
             "Standard Webhooks: one or more `v1,<base64>`, separated by spaces: HMAC-SHA256 over `<id>.<timestamp>.<body>`. \
-             The key is the decoded base64 after `whsec_`, or the bytes of a secret that the agent chose.",
+             The key is the decoded base64 after `whsec_`, or the bytes of a secret that the agent chose. While a secret that was \
+             replaced still signs, there are two, the new one's first.",
             json!({"type": "string", "pattern": "^v1,"}),
         ),
         header("X-Webhook-Event", "The event's name.", json!({"type": "string", "const": kind})),
         header(
             "X-Webhook-Signature",
-            "For older receivers: `sha256=<hex>`, HMAC-SHA256 over the body alone; the key is the whole secret as text.",
+            "For older receivers: `sha256=<hex>`, HMAC-SHA256 over the body alone; the key is the whole secret as text, \
+             the new one's after a rotation.",
             json!({"type": "string", "pattern": "^sha256=[0-9a-f]{64}"}),
         ),
     ])

@@ -4,7 +4,7 @@
 //! that died runs out, and what it was at is due again.
 
 use openpod_sdk::Secret;
-use openpod_sdk::api::{EventKind, Timestamp, WebhookId};
+use openpod_sdk::api::{DeliveryId, EventKind, Timestamp, WebhookId};
 
 use super::{Row, StoreError, Tx, params};
 use crate::domain::delivery::{Fate, History};
@@ -27,14 +27,16 @@ pub struct Leased {
     pub webhook: WebhookId,
     /// Its address.
     pub url: String,
-    /// What signs the delivery.
-    pub secret: Secret,
+    /// What signs the delivery: the secret, and for a time the one before it.
+    pub secrets: Vec<Secret>,
     /// The delivery, the same on every attempt.
-    pub id: String,
+    pub id: DeliveryId,
     /// What happened.
     pub event: EventKind,
     /// What is signed and sent.
     pub body: String,
+    /// The attempt's number, replays counted.
+    pub number: u32,
     /// What was known before the attempt.
     pub history: History,
 }
@@ -82,24 +84,33 @@ pub async fn lease(
         tx.all(&sql, params![lease, until, now, count], |row| row.get("id")).await?;
     let mut leased = Vec::new();
     for webhook in webhooks {
-        let sql = "SELECT d.id, d.event, d.body, d.attempts, w.id AS webhook_id, w.url, w.secret, w.failing_since \
+        let sql = "SELECT d.id, d.event, d.body, d.attempts, d.attempts_before, w.id AS webhook_id, w.url, w.secret, \
+                   CASE WHEN w.old_secret_until > $2 THEN w.old_secret END AS old_secret, w.failing_since \
                    FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id \
                    WHERE d.webhook_id = $1 AND d.status = 'pending' ORDER BY d.next_attempt_at, d.id LIMIT 1";
-        leased.extend(tx.first(sql, params![webhook], |row| read(row, &lease)).await?);
+        leased.extend(tx.first(sql, params![webhook, now], |row| read(row, &lease)).await?);
     }
     Ok(leased)
 }
 
 fn read(row: &Row<'_>, lease: &str) -> Result<Leased, StoreError> {
+    let (event, attempts): (EventKind, u32) = (row.get("event")?, row.get("attempts")?);
+    let history = History {
+        attempts: attempts.saturating_sub(row.get("attempts_before")?),
+        is_test: event == EventKind::WebhookTest,
+        failing_since: row.get("failing_since")?,
+    };
+    let secrets = [Some(row.get::<String>("secret")?), row.get("old_secret")?];
     Ok(Leased {
         lease: lease.to_owned(),
         webhook: row.get("webhook_id")?,
         url: row.get("url")?,
-        secret: Secret::new(row.get::<String>("secret")?),
+        secrets: secrets.into_iter().flatten().map(Secret::new).collect(),
         id: row.get("id")?,
-        event: row.get("event")?,
+        event,
         body: row.get("body")?,
-        history: History { attempts: row.get("attempts")?, failing_since: row.get("failing_since")? },
+        number: attempts + 1,
+        history,
     })
 }
 
@@ -140,7 +151,7 @@ pub async fn finish(
     let sql = "INSERT INTO delivery_attempts (delivery_id, attempt, begun_at, ended_at, http_status, error) \
                VALUES ($1, $2, $3, $4, $5, $6)";
     let Attempt { begun_at, ended_at, http_status, error } = attempt;
-    let number = leased.history.attempts + 1;
+    let number = leased.number;
     tx.execute(sql, params![leased.id, number, begun_at, ended_at, http_status, error]).await?;
     let (status, again) = match fate {
         Fate::Delivered => ("delivered", None),
@@ -152,9 +163,8 @@ pub async fn finish(
     tx.execute(sql, params![leased.id, status, number, again, finished]).await?;
     match fate {
         Fate::Delivered => settle(tx, &leased.webhook, None).await?,
-        Fate::Again { failing_since, .. } | Fate::GivenUp { failing_since } => {
-            settle(tx, &leased.webhook, Some(failing_since)).await?;
-        }
+        Fate::Again { failing_since, .. } => settle(tx, &leased.webhook, Some(failing_since)).await?,
+        Fate::GivenUp { failing_since } => settle(tx, &leased.webhook, failing_since).await?,
         Fate::Disabled(reason) => disable(tx, &leased.webhook, reason.sentence()).await?,
     }
     Ok(true)
@@ -177,18 +187,6 @@ async fn disable(tx: &mut Tx<'_>, webhook: &WebhookId, why: &str) -> Result<(), 
                WHERE webhook_id = $1 AND status = 'pending'";
     let now = tx.now();
     tx.execute(sql, params![webhook, now]).await.map(|_| ())
-}
-
-/// Makes a delivery that has ended due again, now, if its webhook is active. Whether it is.
-pub async fn replay(tx: &mut Tx<'_>, id: &str) -> Result<bool, StoreError> {
-    let sql = "UPDATE deliveries SET status = 'pending', next_attempt_at = $2, finished_at = NULL \
-               WHERE id = $1 AND status <> 'pending' AND webhook_id IN (SELECT id FROM webhooks WHERE is_active = 1) \
-               RETURNING webhook_id";
-    let now = tx.now();
-    let webhook: Option<WebhookId> = tx.first(sql, params![id, now], |row| row.get("webhook_id")).await?;
-    let Some(webhook) = webhook else { return Ok(false) };
-    tx.due(webhook);
-    Ok(true)
 }
 
 /// Forgets up to `count` deliveries that ended before a time, with their attempts. How many.

@@ -5,7 +5,7 @@
 //! takes hold of it first. Holds are taken in this order, so that nobody waits in a circle: a name, a project, a
 //! ticket, and at the end of the transaction webhooks and agents, see `Tx::settle`.
 
-use openpod_sdk::api::{ApplicationId, TicketId};
+use openpod_sdk::api::{ApplicationId, TicketId, WebhookId};
 
 use super::{StoreError, Tx, params};
 
@@ -48,6 +48,11 @@ pub async fn hold_purse(tx: &mut Tx<'_>, ticket: &TicketId) -> Result<(), StoreE
 /// Keeps others from changing a ticket until the transaction ends.
 pub async fn hold_ticket(tx: &mut Tx<'_>, ticket: &TicketId) -> Result<(), StoreError> {
     hold(tx, "SELECT id FROM tickets WHERE id = $1 FOR NO KEY UPDATE", ticket.as_str()).await
+}
+
+/// Keeps others from delivering to a webhook, and from changing it, until the transaction ends.
+pub async fn hold_webhook(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<(), StoreError> {
+    hold(tx, "SELECT id FROM webhooks WHERE id = $1 FOR NO KEY UPDATE", webhook.as_str()).await
 }
 
 /// Keeps others from deciding anything in the project of an application until the transaction ends: its seats and

@@ -1,7 +1,7 @@
 //! The outbox: events on their way to webhooks, written in the transaction that causes them.
 
-use openpod_sdk::api::{AgentKeyId, WebhookId};
-use openpod_sdk::webhook::{Delivery, Event};
+use openpod_sdk::api::{AgentKeyId, DeliveryId, ProjectId, Timestamp, WebhookId};
+use openpod_sdk::webhook::{Delivery, Event, WebhookTest};
 
 use super::{StoreError, Tx, params};
 use crate::domain::permission::Actor;
@@ -13,7 +13,7 @@ pub async fn emit(
     recipients: &[AgentKeyId],
     author: &Actor,
 ) -> Result<(), StoreError> {
-    let mut body = None;
+    let (project, mut body) = (event.project(), None);
     for agent in recipients.iter().filter(|agent| !author.is_agent(agent)) {
         let sql = format!(
             "SELECT w.id FROM webhooks w WHERE w.agent_id = $1 AND w.is_active = 1 AND w.id IN \
@@ -24,17 +24,39 @@ pub async fn emit(
             tx.all(&sql, params![agent, event.kind()], |row| row.get("id")).await?;
         for webhook in webhooks {
             let now = tx.now();
-            let body = body.get_or_insert_with(|| {
-                String::from_utf8_lossy(&Delivery::new(event, now).to_body()).into_owned()
-            });
-            let id: String = tx.new_id();
-            let sql = "INSERT INTO deliveries (id, webhook_id, event, body, status, next_attempt_at, created_at) \
-                       VALUES ($1, $2, $3, $4, 'pending', $5, $5)";
-            tx.execute(sql, params![format!("msg_{id}"), webhook, event.kind(), *body, now]).await?;
-            tx.due(webhook);
+            let body = body.get_or_insert_with(|| body_of(event, now));
+            insert(tx, webhook, event, body, project.as_ref()).await?;
         }
     }
     Ok(())
+}
+
+/// Writes a test for a webhook, which must be active.
+pub async fn emit_test(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<DeliveryId, StoreError> {
+    let message = "A test that somebody asked for. There is nothing to do but to answer 2xx.".to_owned();
+    let event = Event::WebhookTest(WebhookTest { webhook_id: webhook.clone(), message });
+    let body = body_of(&event, tx.now());
+    insert(tx, webhook.clone(), &event, &body, None).await
+}
+
+async fn insert(
+    tx: &mut Tx<'_>,
+    webhook: WebhookId,
+    event: &Event,
+    body: &str,
+    project: Option<&ProjectId>,
+) -> Result<DeliveryId, StoreError> {
+    let id = DeliveryId::from(format!("msg_{}", tx.new_id::<String>()));
+    let sql = "INSERT INTO deliveries (id, webhook_id, project_id, event, body, status, next_attempt_at, created_at) \
+               VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6)";
+    let now = tx.now();
+    tx.execute(sql, params![id, webhook, project, event.kind(), body, now]).await?;
+    tx.due(webhook);
+    Ok(id)
+}
+
+fn body_of(event: &Event, now: Timestamp) -> String {
+    String::from_utf8_lossy(&Delivery::new(event, now).to_body()).into_owned()
 }
 
 /// Writes down that a webhook has a delivery which is due now, at the end of the transaction. One that was disabled

@@ -29,7 +29,8 @@ impl Cursor {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
         let text = String::from_utf8(bytes).map_err(|_| BadCursor)?;
         let (key, id) = text.split_once(' ').ok_or(BadCursor)?;
-        let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_id =
+            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         let key = key.parse().map_err(|_| BadCursor)?;
         if is_id { Ok(Cursor { key, id: id.to_owned() }) } else { Err(BadCursor) }
     }

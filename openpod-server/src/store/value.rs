@@ -297,6 +297,7 @@ words!(
     MessageId,
     KnowledgeId,
     WebhookId,
+    DeliveryId,
     TransactionId,
     TicketStatus,
     ApprovalStatus,
@@ -314,6 +315,7 @@ words!(
     ActorKind,
     TransactionKind,
     EventKind,
+    DeliveryStatus,
 );
 
 /// A list or structure that the database keeps as JSON and never looks into.

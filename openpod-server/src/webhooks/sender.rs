@@ -130,8 +130,8 @@ impl Sender {
 }
 
 fn headers(leased: &Leased, now: Timestamp) -> Result<HeaderMap, BadSecret> {
-    let key = SigningKey::parse(&leased.secret)?;
-    let mut headers = sign(&[key], &leased.id, now, leased.body.as_bytes());
+    let keys = leased.secrets.iter().map(SigningKey::parse).collect::<Result<Vec<_>, _>>()?;
+    let mut headers = sign(&keys, leased.id.as_str(), now, leased.body.as_bytes());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(LEGACY_EVENT, event_name(&leased.event));
     Ok(headers)

@@ -176,7 +176,7 @@ impl Worker {
         let fate = decide(leased.history, outcome, ended_at, self.dice());
         let webhook = leased.webhook.clone();
         if let Some(error) = &error {
-            tracing::info!(%webhook, delivery = leased.id, error, ?fate, "a webhook was not delivered");
+            tracing::info!(%webhook, delivery = %leased.id, error, ?fate, "a webhook was not delivered");
         }
         let attempt = Attempt { begun_at, ended_at, http_status, error };
         let noted =

@@ -188,6 +188,7 @@ async fn every_operation_with_a_body_refuses_what_is_no_json_object_for_it() {
     let before = stage.inventory().await;
     for operation in operations().filter(|operation| takes_body(operation)) {
         let names_a_key = operation.path.contains("{key_id}");
+        let says_enough = ["/rotate", "/test", "/enable"].iter().any(|end| operation.path.ends_with(end));
         let path = stage.path(operation, if names_a_key { NO_KEY } else { &stage.ticket });
         let send = |body: Vec<u8>| {
             let mut request = Request::builder().method(operation.method.clone()).uri(&path);
@@ -199,8 +200,8 @@ async fn every_operation_with_a_body_refuses_what_is_no_json_object_for_it() {
         for body in
             ["{", "[]", "null", "5", "\"x\"", "{}{}", "\u{feff}{}", "{\"a\":\u{1}}", "{\"title\": {}}", "{}"]
         {
-            // A key may be rotated without saying how.
-            if names_a_key && matches!(body, "{}" | "{\"title\": {}}") {
+            // Some are content with nothing, such as the rotation of a key.
+            if says_enough && matches!(body, "{}" | "{\"title\": {}}") {
                 continue;
             }
             let answer = send(body.into()).await;

@@ -1,145 +1,25 @@
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::Arc;
+//! Events on their way to receivers of all kinds.
+
+mod log;
+mod rotation;
+mod stage;
+
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use openpod_sdk::api::{EventKind, Timestamp};
 use openpod_sdk::clock::Clock;
 use openpod_sdk::webhook::{Event, Verifier};
 use openpod_server::domain::delivery::Fate;
-use openpod_server::store::StoreError;
 use openpod_server::store::deliveries::{self, Attempt, Lane, Leased};
-use openpod_server::webhooks::sender::Names;
-use openpod_server::webhooks::{self, Sender, TargetPolicy, Worker};
-use serde_json::{Value, json};
+use openpod_server::webhooks::{self, Worker};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use wiremock::matchers::{header, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use super::world::{AGENT, Person, Project, World, text};
-
-const SECRETS: [&str; 2] = ["my-signing-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="];
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A platform that delivers to this machine, a project, a worker of it, and whoever delivers.
-struct Stage {
-    world: World,
-    project: Project,
-    agent: Person,
-}
-
-/// Names and where they lead, for tests.
-struct Book(HashMap<&'static str, Vec<IpAddr>>);
-
-impl Names for Book {
-    fn look_up(&self, name: String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
-        let found = self.0.get(name.as_str()).cloned();
-        Box::pin(async move { found.ok_or_else(|| std::io::Error::other("there is no such name")) })
-    }
-}
-
-fn local() -> TargetPolicy {
-    TargetPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()] }
-}
-
-fn book() -> Arc<Book> {
-    let lead = |to: &[&str]| to.iter().map(|ip| ip.parse().unwrap()).collect();
-    Arc::new(Book(HashMap::from([
-        ("receiver.test", lead(&["127.0.0.1"])),
-        ("private.test", lead(&["10.0.0.1"])),
-        ("mixed.test", lead(&["127.0.0.1", "93.184.216.34"])),
-        ("nowhere.test", lead(&[])),
-    ])))
-}
-
-impl Stage {
-    async fn new() -> Stage {
-        let world = World::with_targets(local()).await;
-        let owner = world.register("olga").await;
-        let project = world.project(&owner).await;
-        let agent = world.member(&project, "wanda", "worker").await;
-        Stage { world, project, agent }
-    }
-
-    fn worker(&self) -> Worker {
-        self.worker_within(PATIENCE)
-    }
-
-    fn worker_within(&self, deadline: Duration) -> Worker {
-        let sender = Sender::with(local(), book(), deadline).unwrap();
-        Worker::new(self.world.app.store().clone(), sender)
-    }
-
-    async fn register(&self, url: &str) -> Value {
-        self.register_for(&self.agent, url).await
-    }
-
-    async fn register_for(&self, agent: &Person, url: &str) -> Value {
-        let body = json!({"url": url, "events": ["ticket_assigned"], "secret": SECRETS[1]});
-        self.world.post(&format!("{AGENT}/webhooks"), agent, body).await.expect(201)
-    }
-
-    /// Causes an event for the worker.
-    async fn assign(&self) -> String {
-        self.world.ticket(&self.project, Some(&self.agent)).await
-    }
-
-    async fn webhook(&self) -> Value {
-        self.world.get(&format!("{AGENT}/webhooks"), &self.agent).await.expect(200)[0].clone()
-    }
-
-    /// Status, count of attempts and last complaint of each delivery, in the order they came.
-    async fn outbox(&self) -> Vec<(String, u32, Option<String>)> {
-        let sql = "SELECT d.status, d.attempts, (SELECT a.error FROM delivery_attempts a \
-                   WHERE a.delivery_id = d.id AND a.attempt = d.attempts) AS error FROM deliveries d ORDER BY d.id";
-        let read = self.world.app.store().read(move |tx| {
-            Box::pin(async move {
-                tx.all(sql, &[], |row| Ok((row.get("status")?, row.get("attempts")?, row.get("error")?)))
-                    .await
-            })
-        });
-        read.await.map_err(|error: StoreError| error).unwrap()
-    }
-
-    async fn lease(&self, lane: Lane) -> Vec<Leased> {
-        let write = self.world.app.store().write(move |tx| {
-            let until = tx.now().plus(PATIENCE);
-            Box::pin(deliveries::lease(tx, lane, 10, until))
-        });
-        write.await.unwrap()
-    }
-}
-
-async fn answering(status: u16) -> MockServer {
-    let receiver = MockServer::start().await;
-    Mock::given(path("/hook")).respond_with(ResponseTemplate::new(status)).mount(&receiver).await;
-    receiver
-}
-
-fn hook(receiver: &MockServer) -> String {
-    format!("{}/hook", receiver.uri())
-}
-
-async fn received(receiver: &MockServer) -> Vec<Request> {
-    receiver.received_requests().await.unwrap()
-}
-
-fn ticket_of(request: &Request) -> String {
-    let body: Value = serde_json::from_slice(&request.body).unwrap();
-    text(&body["data"]["ticket_id"])
-}
-
-/// Tells a test of each request, then answers 200.
-struct Tell(mpsc::UnboundedSender<()>);
-
-impl Respond for Tell {
-    fn respond(&self, _: &Request) -> ResponseTemplate {
-        self.0.send(()).unwrap();
-        ResponseTemplate::new(200)
-    }
-}
+use super::world::{AGENT, text};
+use stage::{PATIENCE, SECRETS, Stage, Tell, answering, hook, received, ticket_of};
 
 #[tokio::test]
 async fn a_delivery_arrives_signed_in_both_schemes_for_either_kind_of_secret() {
@@ -567,25 +447,13 @@ async fn a_worker_that_runs_wakes_up_for_each_event() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_ended_can_be_replayed_and_is_forgotten_after_a_month() {
+async fn a_delivery_that_ended_is_forgotten_after_a_month() {
     let stage = Stage::new().await;
     let receiver = answering(200).await;
     stage.register(&hook(&receiver)).await;
     stage.assign().await;
     let worker = stage.worker();
     worker.deliver_due().await.unwrap();
-    let id = received(&receiver).await[0].headers["webhook-id"].to_str().unwrap().to_owned();
-    for (id, there) in [(id.as_str(), true), (id.as_str(), false), ("msg_unknown", false)] {
-        let id = id.to_owned();
-        let store = stage.world.app.store();
-        let replayed = store.write(move |tx| Box::pin(async move { deliveries::replay(tx, &id).await }));
-        assert_eq!(replayed.await.unwrap(), there);
-    }
-    worker.deliver_due().await.unwrap();
-    let requests = received(&receiver).await;
-    assert_eq!(requests.len(), 2);
-    assert_eq!(requests[1].headers["webhook-id"], id.as_str());
-
     for (days, left) in [(29, 1), (2, 0)] {
         stage.world.clock.advance(Duration::from_secs(days * 86_400));
         assert!(!worker.sweep().await.unwrap());

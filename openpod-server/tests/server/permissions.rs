@@ -67,6 +67,11 @@ RevokeKey               401  404  404  200  404  404  404  401  401  401  403
 ListApplications        401  200  200  200  200  200  200  401  401  401  403
 DecideApplication       401  404  403  403  403  200  200  401  401  401  403
 CreatePosition          401  403  403  403  403  201  201  401  401  401  403
+ListDeliveries          401  404  404  200  404  404  404  401  401  401  403
+TestWebhook             401  404  404  201  404  404  404  401  401  401  403
+ReplayDeliveries        401  404  404  200  404  404  404  401  401  401  403
+RotateWebhookSecret     401  404  404  201  404  404  404  401  401  401  403
+EnableWebhook           401  404  404  200  404  404  404  401  401  401  403
 GetOwner                401  200  401  401  401  401  401  200  401  401  403
 ListOwnerProjects       401  200  401  401  401  401  401  200  401  401  403
 OwnerCreateProject      401  201  401  401  401  401  401  201  401  401  403
@@ -86,6 +91,11 @@ ListOwnerKeys           401  200  401  401  401  401  401  200  401  401  403
 CreateOwnerKey          401  201  401  401  401  401  401  201  401  401  403
 RotateOwnerKey          401  404  401  401  401  401  401  201  401  401  403
 RevokeOwnerKey          401  404  401  401  401  401  401  200  401  401  403
+OwnerListWebhooks       401  200  401  401  401  401  401  200  401  401  403
+OwnerListDeliveries     401  404  401  401  401  401  401  200  401  401  403
+OwnerTestWebhook        401  404  401  401  401  401  401  201  401  401  403
+OwnerReplayDeliveries   401  404  401  401  401  401  401  200  401  401  403
+OwnerEnableWebhook      401  404  401  401  401  401  401  200  401  401  403
 ";
 
 /// The expected statuses by operation.
@@ -219,6 +229,7 @@ impl Scene {
                 "project_id": project_id, "title": "How it is done", "content": "So and so. ".repeat(6),
             }),
             "CreateWebhook" => json!({"url": "https://agent.example/hook", "events": ["*"]}),
+            "ReplayDeliveries" => json!({"status": "pending"}),
             "VerifyDeliverable" => {
                 json!({"project_id": project_id, "pr_url": "https://example.org/o/r/pull/1"})
             }
@@ -234,7 +245,7 @@ impl Scene {
             ("{project_id}", project_id.clone()),
             ("{ticket_id}", self.ticket(&path, operation, project, assignee).await),
             ("{application_id}", self.application(&path, project).await),
-            ("{webhook_id}", self.webhook(&path, assignee).await),
+            ("{webhook_id}", self.webhook(&path, operation, assignee).await),
             ("{key_id}", self.key(&path, operation, assignee).await),
         ] {
             path = path.replace(place, &id);
@@ -287,12 +298,32 @@ impl Scene {
         text(&self.world.post(&format!("{AGENT}/apply"), &applicant, letter).await.expect(201)["id"])
     }
 
-    async fn webhook(&self, path: &str, assignee: &Person) -> String {
+    /// The one webhook of the assignee; disabled for who will enable it, with a delivery for who will replay it.
+    async fn webhook(&self, path: &str, operation: &Operation, assignee: &Person) -> String {
         if !path.contains("{webhook_id}") {
             return String::new();
         }
+        let webhooks = format!("{AGENT}/webhooks");
+        for old in self.world.get(&webhooks, assignee).await.expect(200).as_array().unwrap() {
+            let old = format!("{webhooks}/{}", text(&old["id"]));
+            self.world.call(Method::DELETE, &old, Some(assignee), None).await.expect(200);
+        }
         let body = json!({"url": "https://agent.example/hook", "events": ["*"]});
-        text(&self.world.post(&format!("{AGENT}/webhooks"), assignee, body).await.expect(201)["id"])
+        let id = text(&self.world.post(&webhooks, assignee, body).await.expect(201)["id"]);
+        if operation.path.ends_with("/replay") {
+            self.world.post(&format!("{webhooks}/{id}/test"), assignee, json!({})).await.expect(201);
+        }
+        if operation.path.ends_with("/enable") {
+            self.disable_webhooks().await;
+        }
+        id
+    }
+
+    async fn disable_webhooks(&self) {
+        let sql = "UPDATE webhooks SET is_active = 0, due_at = NULL";
+        let done: Result<_, StoreError> =
+            self.world.app.store().write(move |tx| Box::pin(async move { tx.execute(sql, &[]).await })).await;
+        done.unwrap();
     }
 
     async fn key(&self, path: &str, operation: &Operation, assignee: &Person) -> String {

@@ -132,6 +132,53 @@ async fn a_ledger_that_is_not_in_order_fails_and_names_the_row() {
     assert_eq!(error, "openpod-server: the ledger has a fault");
 }
 
+#[tokio::test]
+async fn an_operator_looks_after_webhooks() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = Location::File(directory.path().join("openpod.db"));
+    let sources = Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) };
+    let store = Store::open(location, sources).await.unwrap();
+    for sql in [
+        "INSERT INTO agents (id, name, name_key, slug, capabilities, created_at) VALUES ('a', 'ada', 'ada', 'ada', '[]', 0)",
+        "INSERT INTO webhooks (id, agent_id, url, events, secret, is_active, disabled_reason, created_at) VALUES \
+         ('w', 'a', 'https://ada.example/T0P', '[\"*\"]', 'my-signing-secret', 0, 'it was gone', 0)",
+        "INSERT INTO deliveries (id, webhook_id, event, body, status, attempts, created_at, finished_at) VALUES \
+         ('msg_1', 'w', 'ticket_assigned', '{}', 'failed', 1, 0, 1000000)",
+        "INSERT INTO delivery_attempts (delivery_id, attempt, begun_at, ended_at, http_status, error) VALUES \
+         ('msg_1', 1, 0, 1000000, 500, 'the receiver answered 500')",
+    ] {
+        let done =
+            store.write::<_, StoreError, _>(move |tx| Box::pin(async move { tx.execute(sql, &[]).await }));
+        done.await.unwrap();
+    }
+    drop(store);
+    let webhook =
+        |arguments: &[&str]| printed(&run(directory.path(), &[&["webhook"], arguments].concat(), ""));
+    let (_, list, _) = webhook(&["list"]);
+    assert_eq!(list, "w  ada  https://ada.example  *  disabled: it was gone");
+    let (_, attempts, _) = webhook(&["attempts", "w", "--status", "failed"]);
+    let expected = "msg_1  ticket_assigned  1970-01-01T00:00:00.000000Z  failed after 1\n  \
+                    1  1970-01-01T00:00:00.000000Z  1000 ms  500: the receiver answered 500";
+    assert_eq!(attempts, expected);
+    for (arguments, complaint) in [
+        (&["test", "w"][..], "the webhook is disabled (it was gone); enable it first"),
+        (&["replay", "w", "--failed"][..], "the webhook is disabled"),
+        (&["attempts", "v"][..], "there is no webhook v"),
+        (&["attempts", "w", "--status", "lost"][..], "status must be one of pending, delivered, failed"),
+    ] {
+        let (done, _, error) = webhook(arguments);
+        assert!(!done && error.contains(complaint), "{arguments:?}: {error}");
+    }
+    assert!(!webhook(&["replay", "w"]).0, "it does not say what");
+    assert!(webhook(&["enable", "w"]).0);
+    assert!(webhook(&["enable", "w"]).2.contains("the webhook is not disabled"));
+    assert_eq!(webhook(&["replay", "w", "--failed"]).1, "1 delivery is sent again");
+    assert!(webhook(&["replay", "w", "--delivery", "msg_2"]).2.contains("there is no delivery msg_2"));
+    let (_, test, _) = webhook(&["test", "w"]);
+    let (_, attempts, _) = webhook(&["attempts", "w", "--event", "webhook_test"]);
+    assert!(attempts.starts_with(&format!("{test}  webhook_test")), "{attempts}");
+}
+
 #[test]
 fn a_mistake_is_said_in_one_line_on_the_error_output() {
     let directory = tempfile::tempdir().unwrap();

@@ -22,10 +22,12 @@ fn a_schema_and_the_code_draw_the_same_line_at_every_limit() {
         github::PullRequestFilter, github::DeliverableCheck, heartbeat::HeartbeatQuery, keys::NewKey,
         keys::KeyRotation, keys::KeyFilter, keys::KeyPath, knowledge::KnowledgeFilter, knowledge::NewKnowledge,
         me::TransactionFilter, messages::MessageFilter, messages::NewMessage, owner::AuditFilter,
-        owner::LedgerFilter, owner::OwnerApplicationFilter, owner::OwnerProjectFilter, owner::ProjectPath,
+        owner::LedgerFilter, owner::OwnerApplicationFilter, owner::OwnerProjectFilter, owner::OwnerWebhookFilter,
+        owner::ProjectPath,
         positions::PositionFilter, positions::NewPosition, projects::ProjectFilter, projects::NewProject,
         register::NewAgent, tickets::NewComment, TicketFilter, TicketPatch, tickets::TicketPath,
-        webhooks::NewWebhook, webhooks::WebhookPath,
+        webhooks::DeliveryFilter, webhooks::NewWebhook, webhooks::Replay, webhooks::SecretRotation,
+        webhooks::WebhookPath,
     }
     // What one field asks of another is said in words, so these begin where the others are content.
     let described =

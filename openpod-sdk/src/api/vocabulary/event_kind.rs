@@ -21,5 +21,31 @@ super::open_enum! {
         PositionOpened => "position_opened",
         /// In a subscription: all events.
         All => "*",
+        /// Somebody asked for a test of your webhook. It comes whatever the webhook is registered for.
+        WebhookTest => "webhook_test",
+    }
+}
+
+impl EventKind {
+    /// What a webhook may be registered for.
+    pub const ASKED_FOR: &'static [&'static str] = Self::KNOWN.split_at(Self::KNOWN.len() - 1).0;
+
+    /// Whether a webhook may be registered for it, as far as this version knows.
+    pub fn is_asked_for(&self) -> bool {
+        self.is_known() && *self != Self::WebhookTest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_is_never_asked_for() {
+        for word in EventKind::KNOWN {
+            let asked_for = EventKind::ASKED_FOR.contains(word);
+            assert_eq!(asked_for, EventKind::from(*word).is_asked_for(), "{word}");
+            assert_eq!(asked_for, *word != "webhook_test", "{word}");
+        }
     }
 }

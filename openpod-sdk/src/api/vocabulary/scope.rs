@@ -21,7 +21,7 @@ open_enum! {
         ApplicationsWrite => "applications:write",
         /// Creating projects and opening positions.
         ProjectsWrite => "projects:write",
-        /// Registering and deleting webhooks.
+        /// Registering, testing, rotating, enabling and deleting webhooks, and sending deliveries again.
         WebhooksWrite => "webhooks:write",
         /// Tokens for a project's repository, its pull requests, and the check of a deliverable.
         Github => "github",

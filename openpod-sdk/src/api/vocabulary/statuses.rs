@@ -129,6 +129,18 @@ open_enum! {
 }
 
 open_enum! {
+    /// What became of a delivery to a webhook.
+    DeliveryStatus {
+        /// Not delivered yet; an attempt is to come.
+        Pending => "pending",
+        /// The receiver took it.
+        Delivered => "delivered",
+        /// Not delivered, and not attempted again unless it is replayed.
+        Failed => "failed",
+    }
+}
+
+open_enum! {
     /// Why money moved.
     TransactionKind {
         /// A deliverable was approved.

@@ -1,13 +1,11 @@
 //! POST /webhooks
 
 use axum::extract::State;
-use openpod_sdk::Secret;
 use openpod_sdk::api::webhooks::{CreateWebhook, CreatedWebhook};
 use openpod_sdk::api::{ErrorCode, EventKind};
-use openpod_sdk::webhook::SigningKey;
 use serde_json::json;
 
-use super::agent;
+use super::{Chosen, agent, choose};
 use crate::app::App;
 use crate::domain::audit::Change;
 use crate::http::{Answer, ApiError, Call};
@@ -24,14 +22,7 @@ pub async fn create(
     let Call { actor, body, once, .. } = call;
     let agent = agent(&actor)?;
     app.webhook_targets().check(&body.url).map_err(|refused| ApiError::field("url", &refused.to_string()))?;
-    let (secret, shown) = match &body.secret {
-        Some(chosen) => (chosen.clone(), None),
-        None => {
-            let made = generate(&app);
-            (made.clone(), Some(made))
-        }
-    };
-    SigningKey::parse(&secret).map_err(|_| unusable())?;
+    let Chosen { secret, shown } = choose(&app, body.secret)?;
     once.write(&app, move |tx| {
         Box::pin(async move {
             if count(tx, &agent).await? >= MOST {
@@ -54,16 +45,6 @@ pub async fn create(
 fn registered(webhook: &NewWebhook) -> Change {
     let origin = url::Url::parse(&webhook.url).map(|url| url.origin().ascii_serialization()).ok();
     Change::made("webhook", &webhook.id, &json!({"origin": origin, "events": webhook.events}))
-}
-
-fn generate(app: &App) -> Secret {
-    let mut random = [0; 32];
-    app.randomness().fill(&mut random);
-    SigningKey::generate(random)
-}
-
-fn unusable() -> ApiError {
-    ApiError::field("secret", "go on with the base64 of 24 to 64 bytes when it begins with whsec_")
 }
 
 fn each_once(events: Vec<EventKind>) -> Vec<EventKind> {

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use openpod_sdk::api::Page;
-use openpod_sdk::api::webhooks::ListWebhooks;
+use openpod_sdk::api::webhooks::{ListWebhooks, Webhook};
 
 use super::agent;
 use crate::app::App;
@@ -16,5 +16,6 @@ pub async fn list(
 ) -> Result<Answer<ListWebhooks>, ApiError> {
     let agent = agent(&call.actor)?;
     let read = app.store().read(move |tx| Box::pin(async move { webhooks::of_agent(tx, &agent).await }));
-    Ok(Answer::ok(Page::last(read.await?)))
+    let webhooks = read.await?.into_iter().map(Webhook::from);
+    Ok(Answer::ok(Page::last(webhooks.collect())))
 }
