@@ -117,7 +117,7 @@ fn pure_cores_know_no_time_no_store_and_no_network() {
         "openpod-server" => source.module() == "domain",
         "openpod-agentd" => matches!(source.module(), "job" | "reconcile"),
         "openpod-sdk" => {
-            source.module() == "api"
+            matches!(source.module(), "api" | "dialect")
                 || matches!(source.path.as_str(), "client/request.rs" | "client/response.rs")
         }
         _ => false,

@@ -2,8 +2,8 @@
 //!
 //! An operation is a unit struct that implements [`Endpoint`]; its method, path, access, envelope and types
 //! are read by the client, the router, the retry policy and the tests. [`ENDPOINTS`] holds the 23 operations of
-//! the API reference, [`EXTENSIONS`] what this platform adds for agents, and [`owner::ENDPOINTS`] the
-//! surface for the people who own projects.
+//! the API reference, [`EXTENSIONS`] what this platform adds for agents, [`owner::ENDPOINTS`] the
+//! surface for the people who own projects, and [`deployed::ENDPOINTS`] what only the deployed service has.
 
 mod endpoint;
 mod envelope;
@@ -18,6 +18,7 @@ mod vocabulary;
 
 pub mod agents;
 pub mod applications;
+pub mod deployed;
 pub mod github;
 pub mod health;
 pub mod heartbeat;

@@ -4,6 +4,8 @@
 //!   operations ── call ──▶ request (pure) ──▶ transport ──▶ response (pure) ──▶ value or Error
 //!                   ▲                            │
 //!                   └────── retry (pure) ◀───────┘
+//!
+//!   request and response speak through crate::dialect where the service is the deployed one
 //! ```
 //!
 //! ```no_run
@@ -22,6 +24,7 @@
 //! Dropping a call's future cancels it: what was sent may still take effect. Clones share their connections.
 
 mod builder;
+mod deployed;
 mod error;
 mod operations;
 mod options;
@@ -48,6 +51,7 @@ pub use retry::RetryPolicy;
 
 use crate::Secret;
 use crate::api::{Endpoint, Idempotency};
+use crate::dialect::{Dialect, Translation};
 use retry::Budget;
 use transport::Transport;
 
@@ -56,6 +60,7 @@ use transport::Transport;
 pub struct Client {
     shared: Arc<Shared>,
     options: CallOptions,
+    dialect: Dialect,
 }
 
 struct Shared {
@@ -70,6 +75,13 @@ struct Shared {
     honours_keys: AtomicBool,
 }
 
+impl Shared {
+    /// Whether an answer has said what only a server of ours says.
+    fn is_ours(&self) -> bool {
+        self.honours_keys.load(Ordering::Relaxed)
+    }
+}
+
 impl Client {
     /// Begins a client of the service at this address, such as `https://openpod.work`.
     pub fn builder(address: impl Into<String>) -> ClientBuilder {
@@ -78,7 +90,7 @@ impl Client {
 
     /// The same client with these options on each of its calls.
     pub fn with(&self, options: CallOptions) -> Client {
-        Client { shared: Arc::clone(&self.shared), options }
+        Client { shared: Arc::clone(&self.shared), options, dialect: self.dialect }
     }
 
     /// Calls any operation of the contract. The methods with names are shorter.
@@ -103,14 +115,15 @@ impl Client {
         let shared = &*self.shared;
         let options = self.options.for_call::<E>(&*shared.random);
         let key = shared.key.as_ref();
-        let request = request::build::<E>(&shared.base, key, &options, path, query, body)
+        let target = request::Target { base: &shared.base, key, dialect: self.dialect };
+        let (request, translation) = request::build::<E>(&target, &options, path, query, body)
             .map_err(|fault| Error::new(E::NAME, fault, 0, started.elapsed()))?;
         let mut attempt = 1;
         loop {
             let fault = match shared.transport.send(request.clone()).await {
                 Ok(answer) => {
                     self.learn(&answer);
-                    match response::read::<E>(&answer) {
+                    match read::<E>(&answer, translation.as_ref()) {
                         Ok(value) => {
                             shared.budget.refill();
                             return Ok(value);
@@ -153,8 +166,21 @@ impl Client {
     }
 }
 
+fn read<E: Endpoint>(
+    answer: &Response<Bytes>,
+    translation: Option<&Translation>,
+) -> Result<E::Response, error::Fault> {
+    match translation {
+        None => response::read::<E>(answer),
+        Some(translation) => response::read_translated::<E>(answer, translation),
+    }
+}
+
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("base", &self.shared.base.as_str()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("base", &self.shared.base.as_str())
+            .field("dialect", &self.dialect)
+            .finish_non_exhaustive()
     }
 }

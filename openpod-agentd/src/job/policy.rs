@@ -76,8 +76,11 @@ impl ApplyPolicy {
             .iter()
             .filter(|application| application.status == ApplicationStatus::Pending)
             .count();
-        let asked: BTreeSet<&PositionId> =
-            applications.iter().map(|application| &application.position_id).chain(applied).collect();
+        let asked: BTreeSet<&PositionId> = applications
+            .iter()
+            .filter_map(|application| application.position_id.as_ref())
+            .chain(applied)
+            .collect();
         let member = |position: &Position| {
             memberships.iter().any(|membership| membership.project_id == position.project.id)
         };

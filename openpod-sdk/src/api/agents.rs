@@ -89,8 +89,9 @@ pub struct Agent {
     /// What an hour of it costs, in cents.
     #[serde(default)]
     pub hourly_rate_cents: Option<Cents>,
-    /// Whether it was seen within the last 15 minutes.
-    pub is_available: bool,
+    /// Whether it was seen within the last 15 minutes; absent where the service does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_available: Option<bool>,
     /// Its web page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub website_url: Option<String>,

@@ -56,8 +56,9 @@ impl Validate for NewApplication {
 pub struct Application {
     /// The application.
     pub id: ApplicationId,
-    /// What it is for.
-    pub position_id: PositionId,
+    /// What it is for; absent where the service names the position by its title alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_id: Option<PositionId>,
     /// What became of it.
     pub status: ApplicationStatus,
     /// Who applied.
@@ -88,15 +89,18 @@ pub struct Application {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AppliedPosition {
     /// The position.
-    pub id: PositionId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<PositionId>,
     /// Its title.
     pub title: String,
     /// Its project.
     pub project_id: ProjectId,
     /// What its holder may do.
-    pub role_level: RoleLevel,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_level: Option<RoleLevel>,
     /// Whether it may be applied to.
-    pub status: PositionStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<PositionStatus>,
 }
 
 /// Which applications to list.

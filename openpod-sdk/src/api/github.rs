@@ -130,10 +130,12 @@ pub struct PullRequest {
     pub head_branch: String,
     /// The branch it goes to.
     pub base_branch: String,
-    /// Lines added.
-    pub additions: u64,
-    /// Lines deleted.
-    pub deletions: u64,
+    /// Lines added; absent where the service does not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub additions: Option<u64>,
+    /// Lines deleted; absent where the service does not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<u64>,
 }
 
 /// A deliverable to be looked at.

@@ -85,8 +85,30 @@ ids! {
     TransactionId;
 }
 
+/// How the id of a channel begins that is known by its name.
+const CHANNEL_NAME: char = '#';
+
+impl ChannelId {
+    /// The channel of this name, for a service that knows channels by name alone (see
+    /// [`Dialect::Deployed`](crate::dialect::Dialect::Deployed)). Such a service makes names small, puts `-` for what is
+    /// no letter or digit, and cuts them at 50 characters when it creates a channel, but not when it looks for one; so
+    /// that is done here.
+    pub fn named(name: &str) -> Self {
+        let plain = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
+        let name: String =
+            name.trim_start_matches(CHANNEL_NAME).to_lowercase().chars().map(plain).take(50).collect();
+        Self(format!("{CHANNEL_NAME}{name}"))
+    }
+
+    /// The channel's name, when it is known by that.
+    pub fn name(&self) -> Option<&str> {
+        self.0.strip_prefix(CHANNEL_NAME).filter(|name| !name.is_empty())
+    }
+}
+
 /// The API reference knows one id for an agent, and so does a server that follows it: the `id` of `POST /register`
-/// is also the `assignee_agent_key_id` of its tickets.
+/// is also the `assignee_agent_key_id` of its tickets. The deployed service has two that differ: take the one
+/// of `GET /me` there, and do not convert.
 impl From<AgentId> for AgentKeyId {
     fn from(id: AgentId) -> Self {
         Self(id.0)

@@ -154,8 +154,9 @@ impl Validate for NewProject {
 pub struct CreatedProject {
     /// The project.
     pub project: ProjectStub,
-    /// The position of its PM.
-    pub pm_position: PositionStub,
+    /// The position of its PM; absent where the service does not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pm_position: Option<PositionStub>,
     /// Its channel #general.
     pub channel: ChannelStub,
     /// The further positions that were asked for.

@@ -10,12 +10,14 @@ use super::retry::{Budget, RetryPolicy};
 use super::transport::Transport;
 use super::{CallOptions, Client, OwnerClient, Shared};
 use crate::Secret;
+use crate::dialect::Dialect;
 
 /// Settings of a client.
 #[must_use]
 pub struct ClientBuilder {
     address: String,
     key: Option<Secret>,
+    dialect: Option<Dialect>,
     retry: RetryPolicy,
     connect_timeout: Duration,
     attempt_timeout: Duration,
@@ -56,6 +58,7 @@ impl ClientBuilder {
         Self {
             address,
             key: None,
+            dialect: None,
             retry: RetryPolicy::default(),
             connect_timeout: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(30),
@@ -66,7 +69,15 @@ impl ClientBuilder {
         }
     }
 
-    /// The key: `opk_…` of an agent, `opo_…` of an owner. It is sent to this address only.
+    /// How the service speaks. Unless told, as its key says ([`Dialect::of_key`]), and without a key as the API reference
+    /// does; [`Client::detect`] asks the service.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
+    /// The key: `opk_…` of an agent, `opo_…` of an owner, `openpod_…` of the deployed service. Its beginning is not
+    /// checked. It is sent to this address only.
     pub fn key(mut self, key: impl Into<Secret>) -> Self {
         self.key = Some(key.into());
         self
@@ -124,6 +135,8 @@ impl ClientBuilder {
                 return Err(BuildError::PlainHttp { host: base.host_str().unwrap_or_default().to_owned() });
             }
         }
+        let of_key = || self.key.as_ref().and_then(|key| Dialect::of_key(key.expose()));
+        let dialect = self.dialect.or_else(of_key).unwrap_or_default();
         let transport = match self.transport {
             Some(transport) => transport,
             None => {
@@ -140,7 +153,7 @@ impl ClientBuilder {
             random: self.random,
             honours_keys: AtomicBool::new(false),
         };
-        Ok(Client { shared: Arc::new(shared), options: CallOptions::new() })
+        Ok(Client { shared: Arc::new(shared), options: CallOptions::new(), dialect })
     }
 
     /// A client for the owner surface.

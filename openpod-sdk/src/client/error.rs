@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::api::ErrorCode;
+use crate::dialect::Unsupported;
 
 /// A call that did not succeed. Decide by [`Error::kind`], [`Error::code`] and [`Error::status`].
 ///
@@ -25,6 +26,8 @@ struct Inner {
 pub enum ErrorKind {
     /// The request could not be made from what was given. Nothing was sent.
     InvalidRequest,
+    /// The service cannot be told this in its dialect: see [`Error::unsupported`]. Nothing was sent.
+    Unsupported,
     /// The service could not be reached. Nothing was sent.
     Unreachable,
     /// The request was sent and no answer came. Nothing can have changed by it, or a repetition does no harm.
@@ -45,6 +48,7 @@ pub enum ErrorKind {
 #[derive(Debug)]
 pub(super) enum Fault {
     Request(String),
+    Unsupported(Box<Unsupported>),
     NeverSent(String),
     Interrupted(String),
     TooLarge,
@@ -66,6 +70,12 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
 }
 
+impl From<Unsupported> for Fault {
+    fn from(unsupported: Unsupported) -> Self {
+        Fault::Unsupported(Box::new(unsupported))
+    }
+}
+
 impl Fault {
     pub(super) fn request(problem: impl Into<String>) -> Self {
         Fault::Request(problem.into())
@@ -84,6 +94,7 @@ impl Fault {
     fn kind(&self) -> ErrorKind {
         match self {
             Fault::Request(_) => ErrorKind::InvalidRequest,
+            Fault::Unsupported(_) => ErrorKind::Unsupported,
             Fault::NeverSent(_) => ErrorKind::Unreachable,
             Fault::Interrupted(_) => ErrorKind::Interrupted,
             Fault::TooLarge | Fault::Malformed { .. } => ErrorKind::Malformed,
@@ -148,6 +159,14 @@ impl Error {
         self.0.fault.answer()?.details.as_ref()
     }
 
+    /// What the dialect of the service cannot say, and what to do instead.
+    pub fn unsupported(&self) -> Option<&Unsupported> {
+        match &self.0.fault {
+            Fault::Unsupported(unsupported) => Some(unsupported),
+            _ => None,
+        }
+    }
+
     /// Names the request in the server's log.
     pub fn request_id(&self) -> Option<&str> {
         match &self.0.fault {
@@ -176,6 +195,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Request(problem) => write!(f, "the request cannot be made: {problem}"),
+            Fault::Unsupported(unsupported) => write!(f, "{unsupported}"),
             Fault::NeverSent(problem) => write!(f, "the service could not be reached: {problem}"),
             Fault::Interrupted(problem) => write!(f, "no answer came: {problem}"),
             Fault::TooLarge => f.write_str("the answer is larger than the limit"),

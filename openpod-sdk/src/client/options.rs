@@ -1,5 +1,8 @@
 //! What may be set for a single call.
 
+use serde_json::Value;
+
+use crate::Secret;
 use crate::api::{Endpoint, Idempotency};
 
 /// Options of a call; see [`super::Client::with`].
@@ -8,6 +11,8 @@ use crate::api::{Endpoint, Idempotency};
 pub struct CallOptions {
     pub(super) if_match: Option<u64>,
     pub(super) idempotency_key: Option<String>,
+    pub(super) payment: Option<Secret>,
+    pub(super) body_fields: Vec<(String, Value)>,
 }
 
 impl CallOptions {
@@ -27,6 +32,25 @@ impl CallOptions {
     /// Without it a POST that creates something gets a random one.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// The proof of a payment, for the operations of [`crate::api::deployed`] that ask for one (`X-PAYMENT`).
+    pub fn payment(mut self, proof: impl Into<Secret>) -> Self {
+        self.payment = Some(proof.into());
+        self
+    }
+
+    /// Puts a field into the body that the types have no word for, or another value in the place of theirs: it goes out
+    /// as it stands, in any dialect.
+    ///
+    /// ```
+    /// # use openpod_sdk::client::CallOptions;
+    /// // A price for a task, where an hour has none. Only the deployed service knows the difference.
+    /// let options = CallOptions::new().body_field("pricing_type", "per_task");
+    /// ```
+    pub fn body_field(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.body_fields.push((name.into(), value.into()));
         self
     }
 

@@ -5,34 +5,46 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use http::{HeaderValue, Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::CallOptions;
 use super::error::Fault;
 use crate::Secret;
-use crate::api::{Access, Endpoint};
+use crate::api::{Access, Endpoint, deployed};
+use crate::dialect::{Dialect, Translated, Translation, Unsupported, translate};
 
 /// All that is not unreserved (RFC 3986) is escaped, so that no value can reach beyond its segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// Whom a request goes to.
+pub(super) struct Target<'a> {
+    pub(super) base: &'a Url,
+    pub(super) key: Option<&'a Secret>,
+    pub(super) dialect: Dialect,
+}
+
 pub(super) fn build<E: Endpoint>(
-    base: &Url,
-    key: Option<&Secret>,
+    target: &Target<'_>,
     options: &CallOptions,
     path: &E::Path,
     query: &E::Query,
     body: &E::Body,
-) -> Result<Request<Bytes>, Fault> {
+) -> Result<(Request<Bytes>, Option<Translation>), Fault> {
+    let Content { query, body, translation } = match target.dialect {
+        Dialect::Documented => documented::<E>(options, query, body)?,
+        Dialect::Deployed => translated::<E>(options, query, body)?,
+    };
     let uri = format!(
-        "{}{}{}{}",
-        base.as_str().trim_end_matches('/'),
+        "{}{}{}{query}",
+        target.base.as_str().trim_end_matches('/'),
         E::ACCESS.base_path(),
         fill(E::PATH, path)?,
-        query_string(query)?
     );
     let mut request = Request::builder().method(E::METHOD).uri(uri).header(ACCEPT, "application/json");
     if E::ACCESS != Access::Public {
-        let key = key.ok_or_else(|| Fault::request("this operation needs a key; give the builder one"))?;
+        let key =
+            target.key.ok_or_else(|| Fault::request("this operation needs a key; give the builder one"))?;
         let value = header(&format!("Bearer {}", key.expose()), "the key")?;
         request = request.header(AUTHORIZATION, value);
     }
@@ -45,13 +57,82 @@ pub(super) fn build<E: Endpoint>(
         }
         request = request.header("idempotency-key", header(name, "the idempotency key")?);
     }
-    let bytes = if matches!(E::METHOD, Method::POST | Method::PATCH) {
+    if let Some(proof) = &options.payment {
+        request = request.header("x-payment", header(proof.expose(), "the proof of payment")?);
+    }
+    if has_body::<E>() {
         request = request.header(CONTENT_TYPE, "application/json");
-        serde_json::to_vec(body).map_err(|source| Fault::request(source.to_string()))?
-    } else {
-        Vec::new()
+    }
+    let request = request.body(Bytes::from(body)).map_err(|source| Fault::request(source.to_string()))?;
+    Ok((request, translation))
+}
+
+/// What differs between the dialects.
+struct Content {
+    /// With its `?`, or empty.
+    query: String,
+    body: Vec<u8>,
+    translation: Option<Translation>,
+}
+
+fn has_body<E: Endpoint>() -> bool {
+    matches!(E::METHOD, Method::POST | Method::PATCH)
+}
+
+fn documented<E: Endpoint>(
+    options: &CallOptions,
+    query: &E::Query,
+    body: &E::Body,
+) -> Result<Content, Fault> {
+    if deployed::ENDPOINTS.iter().any(|only| only.name == E::NAME) {
+        let instead = "only the deployed service has it";
+        return Err(Unsupported::operation(E::NAME, Dialect::Documented, instead).into());
+    }
+    let body = match (has_body::<E>(), options.body_fields.is_empty()) {
+        (false, _) => Vec::new(),
+        (true, true) => serde_json::to_vec(body).map_err(|source| Fault::request(source.to_string()))?,
+        (true, false) => with_fields(fields(body)?, options)?,
     };
-    request.body(Bytes::from(bytes)).map_err(|source| Fault::request(source.to_string()))
+    Ok(Content { query: query_string(query)?, body, translation: None })
+}
+
+fn translated<E: Endpoint>(
+    options: &CallOptions,
+    query: &E::Query,
+    body: &E::Body,
+) -> Result<Content, Fault> {
+    if options.if_match.is_some() {
+        return Err(Unsupported {
+            operation: E::NAME,
+            field: Some("If-Match".into()),
+            dialect: Dialect::Deployed,
+            instead: "tickets have no versions there; look at the ticket afterwards".into(),
+        }
+        .into());
+    }
+    if !has_body::<E>() {
+        let Translated { fields, translation } = translate(E::NAME, Value::Object(fields(query)?))?;
+        return Ok(Content {
+            query: query_string(&fields)?,
+            body: Vec::new(),
+            translation: Some(translation),
+        });
+    }
+    let Translated { fields, translation } = translate(E::NAME, Value::Object(fields(body)?))?;
+    Ok(Content { query: String::new(), body: with_fields(fields, options)?, translation: Some(translation) })
+}
+
+fn fields(value: &impl Serialize) -> Result<Map<String, Value>, Fault> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(Fault::request("a request is an object")),
+        Err(source) => Err(Fault::request(source.to_string())),
+    }
+}
+
+fn with_fields(mut fields: Map<String, Value>, options: &CallOptions) -> Result<Vec<u8>, Fault> {
+    fields.extend(options.body_fields.iter().cloned());
+    serde_json::to_vec(&fields).map_err(|source| Fault::request(source.to_string()))
 }
 
 fn header(text: &str, what: &str) -> Result<HeaderValue, Fault> {
@@ -97,18 +178,23 @@ mod tests {
         "https://openpod.work".parse().unwrap()
     }
 
+    fn to<'a>(base: &'a Url, key: &'a Secret) -> Target<'a> {
+        Target { base, key: Some(key), dialect: Dialect::Documented }
+    }
+
     #[test]
     fn a_value_cannot_leave_its_place_in_the_path() {
         let path = TicketPath { ticket_id: "a/../b?c#d é".into() };
         let key = Secret::new("opk_a");
         let built =
-            build::<GetTicket>(&base(), Some(&key), &CallOptions::new(), &path, &Nothing {}, &Nothing {})
-                .unwrap();
+            build::<GetTicket>(&to(&base(), &key), &CallOptions::new(), &path, &Nothing {}, &Nothing {})
+                .unwrap()
+                .0;
         assert_eq!(built.uri().path(), "/api/agent/v1/tickets/a%2F..%2Fb%3Fc%23d%20%C3%A9");
         for empty in ["", ".", ".."] {
             let path = TicketPath { ticket_id: empty.into() };
             let refused =
-                build::<GetTicket>(&base(), Some(&key), &CallOptions::new(), &path, &Nothing {}, &Nothing {});
+                build::<GetTicket>(&to(&base(), &key), &CallOptions::new(), &path, &Nothing {}, &Nothing {});
             assert!(refused.is_err(), "{empty:?}");
         }
     }
@@ -122,8 +208,8 @@ mod tests {
         };
         let key = Secret::new("opk_a");
         let built =
-            build::<ListAgents>(&base(), Some(&key), &CallOptions::new(), &Nothing {}, &filter, &Nothing {});
-        let built = built.unwrap();
+            build::<ListAgents>(&to(&base(), &key), &CallOptions::new(), &Nothing {}, &filter, &Nothing {});
+        let (built, _) = built.unwrap();
         assert_eq!(built.uri().query(), Some("capability=a+b&capability=c%26d&limit=5"));
         assert!(!built.headers().contains_key(AUTHORIZATION));
     }
@@ -134,8 +220,9 @@ mod tests {
         let options = CallOptions::new().if_match(7);
         let key = Secret::new("opk_a");
         let built =
-            build::<UpdateTicket>(&base(), Some(&key), &options, &path, &Nothing {}, &TicketPatch::default())
-                .unwrap();
+            build::<UpdateTicket>(&to(&base(), &key), &options, &path, &Nothing {}, &TicketPatch::default())
+                .unwrap()
+                .0;
         assert_eq!(built.headers()[IF_MATCH], "\"7\"");
         assert!(!format!("{built:?}").contains("opk_a"));
     }

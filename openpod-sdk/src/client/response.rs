@@ -7,8 +7,11 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response};
 use serde::de::DeserializeOwned;
 
+use serde_json::Value;
+
 use super::error::{Answer, Fault};
 use crate::api::{Data, Endpoint, Envelope, ErrorBody};
+use crate::dialect::Translation;
 
 pub(super) fn read<E: Endpoint>(response: &Response<Bytes>) -> Result<E::Response, Fault> {
     let status = response.status();
@@ -24,6 +27,30 @@ pub(super) fn read<E: Endpoint>(response: &Response<Bytes>) -> Result<E::Respons
         problem,
         request_id: request_id(response),
     })
+}
+
+/// The same for an answer in another dialect.
+pub(super) fn read_translated<E: Endpoint>(
+    response: &Response<Bytes>,
+    translation: &Translation,
+) -> Result<E::Response, Fault> {
+    let status = response.status().as_u16();
+    let body = parse::<Value>(response.body());
+    let is_result =
+        body.as_ref().map_or(response.status().is_success(), |body| translation.is_result(status, body));
+    if !is_result {
+        let mut answer = refusal(response);
+        answer.code = answer.code.or_else(|| translation.code(status));
+        answer.details = answer.details.or_else(|| Translation::details(body.as_ref().ok()?));
+        // What failed there may have been done in part: nothing is undone.
+        answer.ours &= status < 500;
+        return Err(Fault::Answered(Box::new(answer)));
+    }
+    let value = body.map(|body| translation.result(E::ENVELOPE, body));
+    let parsed = value.and_then(|value| {
+        serde_json::from_value(value).map_err(|_| "it is JSON of another shape".to_owned())
+    });
+    parsed.map_err(|problem| Fault::Malformed { status, problem, request_id: request_id(response) })
 }
 
 /// What is wrong is told by place and kind; the text itself may hold a key or token.

@@ -64,7 +64,11 @@ impl RetryPolicy {
                 408 | 500 | 502 | 503 | 504 => repeatable,
                 _ => false,
             },
-            Fault::Request(_) | Fault::TooLarge | Fault::Malformed { .. } | Fault::OutcomeUnknown(_) => false,
+            Fault::Request(_)
+            | Fault::Unsupported(_)
+            | Fault::TooLarge
+            | Fault::Malformed { .. }
+            | Fault::OutcomeUnknown(_) => false,
         };
         let asked = match fault {
             Fault::Answered(answer) => answer.retry_after.unwrap_or_default(),

@@ -7,17 +7,48 @@ use crate::api::{
     AgentKeyId, ApplicationId, Cents, ChannelId, EventKind, MessageId, PositionId, Priority, ProjectId,
     RoleLevel, TicketId, TicketStatus, Timestamp, TransactionId, WebhookId,
 };
+use crate::dialect;
 
 /// The body of a webhook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Told")]
 pub struct Delivery {
     /// What happened.
     #[serde(rename = "event")]
     pub kind: EventKind,
     /// When.
     pub timestamp: Timestamp,
-    /// The facts; [`Delivery::event`] reads them.
+    /// The facts, in the names of the API reference; [`Delivery::event`] reads them.
     pub data: Value,
+}
+
+/// A body as it arrives. The deployed service has `payload` in the place of `data`, which tells it by itself.
+#[derive(Deserialize)]
+pub(super) struct Told {
+    event: String,
+    timestamp: Timestamp,
+    data: Option<Value>,
+    payload: Option<Value>,
+}
+
+impl Told {
+    /// What names the event where the service gives it no id: the event and its facts. The time is that of an attempt.
+    pub(super) fn content(&self) -> Option<String> {
+        let payload = self.payload.as_ref().filter(|_| self.data.is_none())?;
+        Some(format!("{}\n{payload}", self.event))
+    }
+}
+
+impl TryFrom<Told> for Delivery {
+    type Error = &'static str;
+    fn try_from(told: Told) -> Result<Self, Self::Error> {
+        let (kind, data) = match (told.data, told.payload) {
+            (Some(data), _) => (EventKind::from(told.event), data),
+            (None, Some(payload)) => dialect::facts(&told.event, payload),
+            (None, None) => return Err("a delivery has data"),
+        };
+        Ok(Self { kind, timestamp: told.timestamp, data })
+    }
 }
 
 impl Delivery {
@@ -114,7 +145,8 @@ events! {
         /// Its project.
         project_id: ProjectId,
         /// How urgent it is.
-        priority: Priority,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        priority: Option<Priority>,
     }
     /// A ticket was assigned to you.
 
@@ -144,7 +176,8 @@ events! {
         /// Its channel.
         channel_id: ChannelId,
         /// The channel's name, without `#`.
-        channel_name: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel_name: Option<String>,
         /// The channel's project.
         project_id: ProjectId,
         /// The message's text.
@@ -197,7 +230,8 @@ events! {
         /// Its title.
         title: String,
         /// Its project.
-        project_id: ProjectId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        project_id: Option<ProjectId>,
         /// What the project paid, in cents.
         payout_cents: Cents,
         /// What the platform kept of it, in cents.
@@ -205,7 +239,8 @@ events! {
         /// What you earned, in cents.
         earned_cents: Cents,
         /// The transaction of the ledger.
-        transaction_id: TransactionId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transaction_id: Option<TransactionId>,
         /// What was said with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
@@ -220,7 +255,8 @@ events! {
         /// Its title.
         title: String,
         /// Its project.
-        project_id: ProjectId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        project_id: Option<ProjectId>,
         /// `rejected`, or `revision_requested` when a change is asked for.
         action: crate::api::ApprovalStatus,
         /// What was said with it.
@@ -263,7 +299,7 @@ mod tests {
             ticket_id: "t".into(),
             ticket_number: 5,
             title: "Fix it".into(),
-            project_id: "p".into(),
+            project_id: Some("p".into()),
             action: crate::api::ApprovalStatus::RevisionRequested,
             comment: Some("Please add a test.".into()),
         });

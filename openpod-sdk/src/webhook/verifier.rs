@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use sha2::{Digest, Sha256};
+
+use super::event::Told;
 use super::{BadSecret, Delivery, SigningKey, header};
 use crate::Secret;
 use crate::api::Timestamp;
@@ -19,7 +22,8 @@ pub struct Verifier {
 /// A delivery that was proven.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {
-    /// The message's id, the same on every attempt. The older scheme signs none; there it is the signature.
+    /// The message's id, the same on every attempt. The older scheme signs none; there it is the signature, and for the
+    /// deployed service, which signs each attempt anew, a hash of the event and its facts.
     pub id: String,
     /// What it says.
     pub delivery: Delivery,
@@ -66,7 +70,7 @@ impl Verifier {
 
     /// Accepts requests that carry the older scheme alone.
     ///
-    /// It proves less: it signs no id and no time of the attempt, so the time in the body is compared, and a late retry
+    /// The deployed service has no other. It proves less: it signs no id and no time of the attempt, so the time in the body is compared, and a late retry
     /// is refused. A request that carries the standard scheme must always satisfy it.
     pub fn accept_legacy(mut self) -> Self {
         self.legacy = true;
@@ -105,9 +109,14 @@ impl Verifier {
         if !self.keys.iter().any(|key| key.made_legacy(signature, body)) {
             return Err(VerifyError::WrongSignature);
         }
-        let delivery = parse(body)?;
+        let told: Told = parse(body)?;
+        let id = match told.content() {
+            Some(content) => format!("sha256={}", hex::encode(Sha256::digest(content))),
+            None => signature.to_owned(),
+        };
+        let delivery = Delivery::try_from(told).map_err(|_| VerifyError::MalformedBody)?;
         self.check_time(delivery.timestamp, now)?;
-        Ok(Verified { id: signature.to_owned(), delivery })
+        Ok(Verified { id, delivery })
     }
 
     fn check_time(&self, sent: Timestamp, now: Timestamp) -> Result<(), VerifyError> {
@@ -116,7 +125,7 @@ impl Verifier {
     }
 }
 
-fn parse(body: &[u8]) -> Result<Delivery, VerifyError> {
+fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, VerifyError> {
     serde_json::from_slice(body).map_err(|_| VerifyError::MalformedBody)
 }
 

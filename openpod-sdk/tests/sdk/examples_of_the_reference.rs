@@ -102,7 +102,7 @@ fn no_example_is_left_out() {
 fn the_example_of_a_webhook_is_the_event_it_says() {
     let delivery: Delivery = serde_json::from_str(&fixture("webhook.ticket_assigned")).unwrap();
     let Event::TicketAssigned(facts) = delivery.event() else { panic!("{delivery:?}") };
-    assert_eq!((facts.ticket_number, facts.priority), (5, Priority::High));
+    assert_eq!((facts.ticket_number, facts.priority), (5, Some(Priority::High)));
 }
 
 /// All of the original is in the copy; what the copy has beyond it is null or empty. Times are compared as times.

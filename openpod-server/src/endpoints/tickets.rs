@@ -66,7 +66,7 @@ fn assigned(ticket: &Ticket) -> Event {
         ticket_number: ticket.number,
         title: ticket.plan.title.clone(),
         project_id: ticket.project_id.clone(),
-        priority: ticket.plan.priority.clone(),
+        priority: Some(ticket.plan.priority.clone()),
     })
 }
 

@@ -78,8 +78,8 @@ impl Told {
             author: self.user.map(|user| user.login),
             head_branch: self.head.name,
             base_branch: self.base.name,
-            additions: detail.additions,
-            deletions: detail.deletions,
+            additions: Some(detail.additions),
+            deletions: Some(detail.deletions),
         }
     }
 }

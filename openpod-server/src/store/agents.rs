@@ -113,7 +113,7 @@ fn read(row: &Row<'_>, now: Timestamp) -> Result<Listed, StoreError> {
         rating: row.get("rating")?,
         total_jobs: row.get("total_jobs")?,
         hourly_rate_cents: row.get("hourly_rate_cents")?,
-        is_available: is_available(last_seen_at, now),
+        is_available: Some(is_available(last_seen_at, now)),
         website_url: row.get("website_url")?,
         avatar_url: row.get("avatar_url")?,
     };

@@ -2,7 +2,9 @@
 
 use openpod_sdk::api::applications::{Application, ApplicationFilter, AppliedPosition};
 use openpod_sdk::api::owner::OwnerApplicationFilter;
-use openpod_sdk::api::{AgentKeyId, ApplicationId, ApplicationStatus, PositionId, Timestamp};
+use openpod_sdk::api::{
+    AgentKeyId, ApplicationId, ApplicationStatus, PositionId, ProjectId, RoleLevel, Timestamp,
+};
 
 use super::paging::{Order, Select, Window};
 use super::{Row, StoreError, Tx, params};
@@ -18,11 +20,24 @@ pub struct Known {
     /// Who applied.
     pub agent: AgentKeyId,
     /// The position.
-    pub position: AppliedPosition,
+    pub position: AppliedTo,
     /// When it was sent.
     pub created_at: Timestamp,
     /// What travels.
     pub application: Application,
+}
+
+/// The position of an application.
+#[derive(Debug, Clone)]
+pub struct AppliedTo {
+    /// The position.
+    pub id: PositionId,
+    /// Its title.
+    pub title: String,
+    /// Its project.
+    pub project_id: ProjectId,
+    /// What its holder may do.
+    pub role_level: RoleLevel,
 }
 
 impl Known {
@@ -118,22 +133,28 @@ pub async fn awaiting(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<Vec<Applica
 
 fn read(row: &Row<'_>) -> Result<Known, StoreError> {
     let (agent, created_at): (AgentKeyId, Timestamp) = (row.get("agent_id")?, row.get("created_at")?);
-    let position = AppliedPosition {
+    let position = AppliedTo {
         id: row.get("position_id")?,
         title: row.get("position_title")?,
         project_id: row.get("project_id")?,
         role_level: row.get("role_level")?,
+    };
+    let shown = AppliedPosition {
+        id: Some(position.id.clone()),
+        title: position.title.clone(),
+        project_id: position.project_id.clone(),
+        role_level: Some(position.role_level.clone()),
         status: row.get("position_status")?,
     };
     let application = Application {
         id: row.get("id")?,
-        position_id: position.id.clone(),
+        position_id: Some(position.id.clone()),
         status: row.get("status")?,
         agent_key_id: Some(agent.clone()),
         agent_name: row.get("agent_name")?,
         cover_letter: row.get("cover_letter")?,
         comment: row.get("comment")?,
-        position: Some(position.clone()),
+        position: Some(shown),
         created_at: Some(created_at),
         updated_at: row.get("updated_at")?,
     };

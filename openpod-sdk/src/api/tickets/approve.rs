@@ -96,8 +96,9 @@ pub struct JudgedTicket {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Payment {
-    /// The transaction of the ledger.
-    pub id: TransactionId,
+    /// The transaction of the ledger; absent where the service does not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<TransactionId>,
     /// What the project paid, in cents.
     pub amount_cents: Cents,
     /// What the platform kept of it, in cents.

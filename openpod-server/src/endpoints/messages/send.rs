@@ -44,7 +44,7 @@ async fn tell(
     let event = Event::MessageReceived(MessageReceived {
         message_id: message.id.clone(),
         channel_id: channel.id,
-        channel_name: channel.name,
+        channel_name: Some(channel.name),
         project_id,
         content: message.content.clone(),
         author_agent_key_id: message.author_agent_key_id.clone(),

@@ -42,7 +42,7 @@ where
             }
             let answer = Answer::created(CreatedProject {
                 project: ProjectStub { id, title: new.title, status: ProjectStatus::Open },
-                pm_position: PositionStub { id: pm_position.id, title: pm_position.title },
+                pm_position: Some(PositionStub { id: pm_position.id, title: pm_position.title }),
                 channel: ChannelStub { id: channel, name: channels::GENERAL.to_owned() },
                 positions: further,
             });

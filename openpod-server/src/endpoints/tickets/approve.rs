@@ -109,11 +109,11 @@ fn approved(ticket: &Ticket, payment: Payment, transaction: &TransactionId, judg
         ticket_id: ticket.id.clone(),
         ticket_number: ticket.number,
         title: ticket.plan.title.clone(),
-        project_id: ticket.project_id.clone(),
+        project_id: Some(ticket.project_id.clone()),
         payout_cents: payment.payout,
         commission_cents: payment.split.commission,
         earned_cents: payment.split.earned,
-        transaction_id: transaction.clone(),
+        transaction_id: Some(transaction.clone()),
         comment: judgement.comment.clone(),
     })
 }
@@ -123,7 +123,7 @@ fn rejected(ticket: &Ticket, judgement: &Judgement) -> Event {
         ticket_id: ticket.id.clone(),
         ticket_number: ticket.number,
         title: ticket.plan.title.clone(),
-        project_id: ticket.project_id.clone(),
+        project_id: Some(ticket.project_id.clone()),
         action: verdict(ticket),
         comment: judgement.comment.clone(),
     })
@@ -133,7 +133,7 @@ fn judged(outcome: Outcome, transaction: Option<TransactionId>) -> Judged {
     let ticket = outcome.ticket;
     Judged {
         transaction: outcome.payment.zip(transaction).map(|(payment, id)| Paid {
-            id,
+            id: Some(id),
             amount_cents: payment.payout,
             commission_cents: payment.split.commission,
         }),

@@ -179,7 +179,7 @@ impl Crew {
             ticket: ticket.to_string(),
             title,
             payout: payment.amount_cents.0,
-            transaction: payment.id.to_string(),
+            transaction: payment.id.unwrap().to_string(),
             comment: (comment.id.unwrap().to_string(), content),
         });
     }
