@@ -12,6 +12,8 @@ mod journeys {
     mod several_agents;
     mod verdicts;
 }
+#[cfg(all(test, debug_assertions))]
+mod matrix;
 #[cfg(test)]
 mod tap;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Nothing in here waits for a time. What waits, waits for the next commit of the server and looks again.
 
 mod daemon;
+pub mod program;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -185,6 +186,21 @@ impl World {
             .output()
             .unwrap();
         shown.status.success().then(|| String::from_utf8(shown.stdout).unwrap())
+    }
+
+    /// What git says about the repository of a project, as the forge has it, without the last line's end.
+    pub fn git(&self, project: &Project, args: &[&str]) -> String {
+        let (owner, name) = project.repository.split_once('/').unwrap();
+        let repository = self.forge.repository_path(owner, name);
+        let said = std::process::Command::new("git").arg("-C").arg(repository).args(args).output().unwrap();
+        assert!(said.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8(said.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Ends the world, with events on their way to whom nobody is.
+    pub async fn close(self) {
+        self.stop.cancel();
+        self.serving.await.unwrap().unwrap();
     }
 
     /// Ends the world and its daemons. What was left undone fails the test: an event that nobody got, a process that

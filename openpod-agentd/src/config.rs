@@ -108,7 +108,7 @@ impl RawConfig {
         check.require(self.max_runs != Some(0), "max_runs", "must be at least 1");
         let config = Config {
             max_runs: self.max_runs,
-            server: Server { url: self.server.url(&mut check) },
+            server: Server { url: self.server.url(&mut check), timeout: self.server.timeout(&mut check) },
             agents: agents::validate(self.agents, self.server, self.policy, &data_dir, &mut check),
             heartbeat: self.heartbeat.validate(&mut check),
             webhook: self.webhook.validate(&mut check),

@@ -28,6 +28,7 @@ use tracing::Instrument;
 pub use places::{Places, Seat};
 
 use crate::config::Pace;
+use crate::crash;
 use crate::effects::Effects;
 use crate::event::Event;
 use crate::job::policy::Policy;
@@ -74,6 +75,8 @@ pub struct Daemon {
     seat: Seat,
     jobs: BTreeMap<TicketId, Job>,
     applied: BTreeSet<PositionId>,
+    /// Positions that an earlier daemon was about to apply to.
+    applying: BTreeSet<PositionId>,
     /// Tickets that wait for a free place: those assigned to us, and those that are nobody's.
     assigned: VecDeque<Candidate>,
     free: VecDeque<Candidate>,
@@ -116,6 +119,7 @@ impl Daemon {
             seat,
             jobs: replay.jobs,
             applied: replay.applied,
+            applying: begun_applications(&replay.open_intents),
             assigned: VecDeque::new(),
             free: VecDeque::new(),
             looked: BTreeMap::new(),
@@ -148,6 +152,7 @@ impl Daemon {
             }
         }
         self.stopping = true;
+        crash::point("stop/asked");
         let open = self.tasks.len();
         tracing::info!(open, "stopping: no new work, what was begun is written down");
         let drained = tokio::time::timeout(grace, async {
@@ -257,4 +262,8 @@ impl Daemon {
         self.tasks.spawn(task.instrument(span));
         Ok(())
     }
+}
+
+fn begun_applications(open_intents: &[String]) -> BTreeSet<PositionId> {
+    open_intents.iter().filter_map(|key| key.strip_prefix("apply/")).map(PositionId::from).collect()
 }

@@ -26,6 +26,7 @@ pub use run::latest_log;
 pub use scout::scout;
 
 use crate::config::{Executor, GitSettings};
+use crate::crash;
 use crate::job::policy::Policy;
 use crate::job::{Effect, Failure, Input, Job, Me};
 use crate::workspace::{JobKey, Workspaces};
@@ -90,6 +91,7 @@ impl Effects {
     /// Carries out one effect and tells the job how it ended.
     pub async fn perform(&self, job: &Job, effect: Effect, again: bool) -> Input {
         let name = effect.name();
+        crash::around(name, "intended");
         let result = match effect {
             Effect::Claim { version, untouched } => self.claim(job, version, untouched, again).await,
             Effect::Prepare => self.prepare(job).await,
@@ -112,6 +114,9 @@ impl Effects {
             Effect::Leave => self.leave(job).await,
             Effect::Clean => self.clean(job).await,
         };
+        if result.is_ok() {
+            crash::around(name, "done");
+        }
         result.unwrap_or_else(|failure| Input::Failed { effect: name, failure })
     }
 }

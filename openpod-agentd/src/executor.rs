@@ -38,6 +38,7 @@ use self::log::Log;
 pub(crate) use self::sandbox::SYSTEM;
 pub use self::sandbox::Sandbox;
 use self::supervise::Worker;
+use crate::crash;
 use crate::redaction::Redactor;
 
 /// One run of a worker.
@@ -182,6 +183,7 @@ pub async fn run(
     let mut log = Log::create(&spec.log, spec.limits.output_bytes, Redactor::new(spec.secrets.clone()))?;
     let started_at = clock.now();
     let worker = Worker::start(&spec, &files)?;
+    crash::point("shim/worker");
     let end = worker.run_to_end(&mut log, &spec.limits, &orders).await?;
     Ok(RunOutcome {
         end,

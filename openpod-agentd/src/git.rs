@@ -8,6 +8,7 @@ mod verdict;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) use command::GitCommand;
 pub use error::{GitError, GitErrorKind};
@@ -22,6 +23,8 @@ pub struct Git {
     program: PathBuf,
     path: OsString,
     home: PathBuf,
+    /// How long a remote may be silent.
+    silence: Duration,
 }
 
 /// Why there is no git to work with.
@@ -60,7 +63,7 @@ impl Git {
     pub async fn find_on(path: &OsStr, home: &Path) -> Result<Git, GitMissing> {
         let path = absolute_entries(path);
         let program = find_program("git", &path).ok_or(GitMissing::NotFound)?;
-        let git = Git { program, path, home: home.to_owned() };
+        let git = Git { program, path, home: home.to_owned(), silence: Duration::from_secs(60) };
         let unusable = |reason: String| GitMissing::Unusable { program: git.program.clone(), reason };
         let answer = git.command(["--version"]).line().await.map_err(|error| unusable(error.to_string()))?;
         match version(&answer) {
@@ -70,6 +73,12 @@ impl Git {
             }
             Some(_) => Ok(git),
         }
+    }
+
+    /// With another time that a remote may be silent, in whole seconds.
+    #[must_use]
+    pub fn with_silence(self, silence: Duration) -> Self {
+        Self { silence, ..self }
     }
 
     /// A command that belongs to no repository.

@@ -17,6 +17,7 @@
 //! ticket may pass from one to another. They take turns at the places for work.
 
 pub mod config;
+pub mod crash;
 pub mod lifecycle;
 
 pub mod daemon;

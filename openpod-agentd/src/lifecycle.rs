@@ -74,7 +74,7 @@ async fn work(config: Config, wiring: Wiring, stop: CancellationToken) -> Result
     confinement::check(&config)?;
     let home = place.data_dir().join("git-home");
     parts::private(&home)?;
-    let git = Git::find(&home).await?;
+    let git = Git::find(&home).await?.with_silence(config.git.silence);
     let workspaces = Workspaces::open(place.data_dir(), git, wiring.helper.clone())?;
     let mut background = JoinSet::new();
     let doors = Doors::default();

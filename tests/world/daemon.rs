@@ -88,7 +88,7 @@ impl DaemonSetup {
             webhook_listener = Some(listener);
         }
         let config: Config = raw.validate().unwrap();
-        let helper = PathBuf::from(env!("CARGO_BIN_EXE_openpod-tests-helper"));
+        let helper = PathBuf::from(env!("CARGO_BIN_EXE_openpod-tests-agentd"));
         let wiring = Wiring { webhook_listener, ..Wiring::system(helper) };
         let stop = CancellationToken::new();
         let running = tokio::spawn(openpod_agentd::run(config, wiring, stop.clone().cancelled_owned()));

@@ -1,5 +1,7 @@
 //! How commits and branches look, where GitHub is, and how large a change may be.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -20,6 +22,8 @@ pub struct RawGit {
     pub web_url: String,
     /// Where the REST API is when the platform does not say: GitHub's unless told.
     pub api_url: String,
+    /// Seconds that the forge may be silent, in git and in its REST API: from 1 to 600; 60 unless told.
+    pub silence_seconds: u64,
 }
 
 impl Default for RawGit {
@@ -30,6 +34,7 @@ impl Default for RawGit {
             branch_prefix: "openpod/".into(),
             web_url: "https://github.com".into(),
             api_url: "https://api.github.com".into(),
+            silence_seconds: 60,
         }
     }
 }
@@ -47,6 +52,8 @@ pub struct GitSettings {
     pub web_url: Url,
     /// Where the REST API is when the platform does not say.
     pub api_url: Url,
+    /// How long the forge may be silent.
+    pub silence: Duration,
 }
 
 impl RawGit {
@@ -61,6 +68,8 @@ impl RawGit {
             "git.branch_prefix",
             "must be letters, digits, dots, dashes and single slashes, such as openpod/",
         );
+        let silence = (1..=600).contains(&self.silence_seconds);
+        check.require(silence, "git.silence_seconds", "must be from 1 to 600");
         let web_url = address("git.web_url", &self.web_url, check);
         let api_url = address("git.api_url", &self.api_url, check);
         GitSettings {
@@ -69,6 +78,7 @@ impl RawGit {
             branch_prefix: self.branch_prefix,
             web_url,
             api_url,
+            silence: Duration::from_secs(self.silence_seconds),
         }
     }
 }

@@ -16,11 +16,14 @@ pub struct RawHeartbeat {
     pub jitter: f64,
     /// Seconds between two looks for new positions and free tickets: 60 unless told.
     pub scout_seconds: f64,
+    /// Seconds before a ticket that the heartbeat does not tell of is looked at again, unless a webhook speaks of it: 300
+    /// unless told.
+    pub look_again_seconds: f64,
 }
 
 impl Default for RawHeartbeat {
     fn default() -> Self {
-        Self { interval_seconds: 30.0, jitter: 0.2, scout_seconds: 60.0 }
+        Self { interval_seconds: 30.0, jitter: 0.2, scout_seconds: 60.0, look_again_seconds: 300.0 }
     }
 }
 
@@ -33,6 +36,8 @@ pub struct Pace {
     pub jitter: f64,
     /// Between two looks for positions and free tickets.
     pub scout: Duration,
+    /// Before a ticket that the heartbeat does not tell of is looked at again, unless a webhook speaks of it.
+    pub look_again: Duration,
 }
 
 impl RawHeartbeat {
@@ -44,7 +49,8 @@ impl RawHeartbeat {
         };
         let interval = seconds("heartbeat.interval_seconds", self.interval_seconds);
         let scout = seconds("heartbeat.scout_seconds", self.scout_seconds);
+        let look_again = seconds("heartbeat.look_again_seconds", self.look_again_seconds);
         check.require((0.0..=1.0).contains(&self.jitter), "heartbeat.jitter", "must be from 0 to 1");
-        Pace { interval, jitter: self.jitter, scout }
+        Pace { interval, jitter: self.jitter, scout, look_again }
     }
 }

@@ -1,6 +1,7 @@
 //! The platform: where it is, and the key to it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use openpod_sdk::Secret;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub struct RawServer {
     pub key: Option<Secret>,
     /// The file that holds the key: `agent.key` in the data directory unless told.
     pub key_file: Option<PathBuf>,
+    /// Seconds that one answer of the platform may take: from 1 to 600; 30 unless told.
+    pub timeout_seconds: Option<u64>,
 }
 
 /// The platform.
@@ -26,6 +29,8 @@ pub struct RawServer {
 pub struct Server {
     /// Its address.
     pub url: String,
+    /// How long one answer may take.
+    pub timeout: Duration,
 }
 
 /// Where a key is.
@@ -51,6 +56,12 @@ impl RawServer {
 
     pub(super) fn key_file(&self, data_dir: &Path) -> PathBuf {
         self.key_file.as_deref().map_or_else(|| data_dir.join("agent.key"), absolute)
+    }
+
+    pub(super) fn timeout(&self, check: &mut Check) -> Duration {
+        let seconds = self.timeout_seconds.unwrap_or(30);
+        check.require((1..=600).contains(&seconds), "server.timeout_seconds", "must be from 1 to 600");
+        Duration::from_secs(seconds)
     }
 
     /// Where the key is; in `file` when nothing else is said. `name` is the key's own key.

@@ -69,7 +69,7 @@ fn a_mistake_names_key_value_and_file() {
         ),
         (
             "[heartbeat]\nintervall = 3",
-            "heartbeat.intervall = 3 (in agentd.toml): is not known here; known are interval_seconds, jitter, scout_seconds",
+            "heartbeat.intervall = 3 (in agentd.toml): is not known here; known are interval_seconds, jitter, look_again_seconds, scout_seconds",
         ),
         ("[hartbeat]\njitter = 1", "hartbeat (in agentd.toml): is not known here"),
         (

@@ -20,6 +20,7 @@ use url::Url;
 
 use super::question::{self, LONGEST, Question};
 use super::{TokenError, TokenSource};
+use crate::crash;
 use crate::process::kin;
 
 const QUIT: &str = "quit=1\n";
@@ -158,6 +159,7 @@ async fn answer(mut stream: UnixStream, state: Arc<State>) {
     let reply = state.reply(question).await;
     // A helper that went away needs no answer.
     let _ = stream.write_all(reply.as_bytes()).await;
+    crash::point("git/token");
 }
 
 /// Of our user and in our session. A worker is in another one, and nobody can join a session.

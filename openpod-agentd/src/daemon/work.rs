@@ -1,23 +1,20 @@
 //! What follows from each event: which jobs hear of it, which tickets are begun, where to look next.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use openpod_sdk::api::heartbeat::Heartbeat;
 use openpod_sdk::api::positions::Position;
 use openpod_sdk::api::tickets::Ticket;
-use openpod_sdk::api::{EventKind, TicketId, Timestamp};
+use openpod_sdk::api::{EventKind, PositionId, TicketId, Timestamp};
 
 use super::{Daemon, DaemonError};
+use crate::crash;
 use crate::effects::{apply, look, scout};
 use crate::event::{Event, Finds};
 use crate::job::{Candidate, Failure, Input, Job, RunEnding, Standing, State, policy, standing_of};
 use crate::journal::Entry;
 use crate::reconcile::{Difference, reconcile};
 use crate::wording;
-
-/// A ticket that the heartbeat does not tell of is looked at no more often than this, unless a webhook speaks of it.
-const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 impl Daemon {
     /// What follows from an event.
@@ -41,12 +38,8 @@ impl Daemon {
             Event::Looked { ticket, asked_at, answer } => self.looked(&ticket, asked_at, answer).await,
             Event::Scouted(answer) => self.scouted(answer).await,
             Event::Applied { position, answer } => {
-                let now = self.clock.now();
                 match answer {
-                    Ok(()) => {
-                        let settled = Entry::Settled(format!("apply/{position}"), now);
-                        self.journal.write(vec![Entry::Applied(position, now), settled]).await?;
-                    }
+                    Ok(()) => self.applied_to(position).await?,
                     Err(failure) => {
                         tracing::warn!(%position, reason = failure.reason, "an application did not get through");
                         self.applied.remove(&position);
@@ -84,7 +77,7 @@ impl Daemon {
                 }
                 Difference::LookAt(ticket) => {
                     let last = self.looked.get(&ticket);
-                    if last.is_none_or(|last| asked_at.since(*last) >= LOOK_AGAIN) {
+                    if last.is_none_or(|last| asked_at.since(*last) >= self.pace.look_again) {
                         self.look_at(ticket);
                     }
                 }
@@ -222,6 +215,11 @@ impl Daemon {
             }
         };
         let Finds { memberships, tickets, positions, applications } = *finds;
+        for application in &applications {
+            if self.applying.remove(&application.position_id) {
+                self.applied_to(application.position_id.clone()).await?;
+            }
+        }
         self.free = VecDeque::from(self.policy.tickets.choose(&tickets));
         self.fill().await?;
         let chosen =
@@ -238,12 +236,23 @@ impl Daemon {
         tracing::info!(position = position.title, project = position.project.title, "applying");
         let intent = Entry::Opened(format!("apply/{}", position.id), self.clock.now());
         self.journal.write(vec![intent]).await?;
+        crash::point("apply/intended");
         self.applied.insert(position.id.clone());
         let client = self.client.clone();
         self.tasks.spawn(async move {
             let answer = apply(&client, &position.id, letter).await;
             Event::Applied { position: position.id, answer }
         });
+        Ok(())
+    }
+
+    /// An application is there.
+    async fn applied_to(&mut self, position: PositionId) -> Result<(), DaemonError> {
+        let now = self.clock.now();
+        let settled = Entry::Settled(format!("apply/{position}"), now);
+        self.applied.insert(position.clone());
+        self.journal.write(vec![Entry::Applied(position, now), settled]).await?;
+        crash::point("apply/noted");
         Ok(())
     }
 

@@ -17,6 +17,7 @@ pub fn failure_of(error: &openpod_sdk::Error) -> Failure {
         (ErrorKind::Refused, Some(401)) => (Class::Credentials, Outlook::Passing),
         // A proxy on the way may come to its senses.
         (ErrorKind::Refused, Some(408 | 421 | 425)) => (Class::Network, Outlook::Passing),
+        (ErrorKind::Refused, _) if !error.is_from_service() => (Class::Network, Outlook::Passing),
         (ErrorKind::Refused, _) => (Class::Platform, Outlook::Lasting),
         (ErrorKind::Unreachable | ErrorKind::Interrupted, _) => (Class::Network, Outlook::Passing),
         _ => (Class::Platform, Outlook::Passing),
@@ -26,7 +27,13 @@ pub fn failure_of(error: &openpod_sdk::Error) -> Failure {
 
 /// Whether the platform refused for a reason that the ticket itself explains: it moved on, or is not ours.
 pub(super) fn is_about_the_ticket(error: &openpod_sdk::Error) -> bool {
-    matches!(error.status(), Some(403 | 404 | 409 | 412)) && !error.is(ErrorCode::GithubNotConnected)
+    let moved_on = is_out_of_sight(error) || matches!(error.status(), Some(409 | 412));
+    moved_on && error.is_from_service() && !error.is(ErrorCode::GithubNotConnected)
+}
+
+/// Whether the platform says that this is not there, or not for us.
+pub(super) fn is_out_of_sight(error: &openpod_sdk::Error) -> bool {
+    matches!(error.status(), Some(403 | 404)) && error.is_from_service()
 }
 
 pub(super) fn of_token(error: &TokenError) -> Failure {

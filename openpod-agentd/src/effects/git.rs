@@ -7,6 +7,7 @@ use openpod_sdk::api::Timestamp;
 
 use super::failure::{of_token, of_workspace};
 use super::{Effects, Outcome, key_of};
+use crate::crash;
 use crate::credentials::{Origin, TokenSource};
 use crate::git::{GitErrorKind, Sha};
 use crate::job::{Change, Class, Failure, Input, Job};
@@ -66,6 +67,8 @@ impl Effects {
             let there =
                 settled(|| self.workspaces.remote_head(&origin, &job.branch, Arc::clone(&tokens))).await?;
             if there.as_ref() == Some(&head) {
+                let noted = self.workspaces.note_published(&key_of(job), &head).await;
+                noted.map_err(|error| of_workspace(&error))?;
                 return Ok(Input::Pushed);
             }
         }
@@ -81,7 +84,9 @@ impl Effects {
     /// Stops what still runs, then removes the workspace. Work that was not pushed is kept.
     pub(super) async fn clean(&self, job: &Job) -> Outcome {
         self.end_runs(job).await?;
+        crash::point("clean/ended");
         self.discard_scratch(job).await;
+        crash::point("clean/scratch");
         match self.workspaces.remove(&key_of(job), false).await {
             Ok(()) => {}
             Err(WorkspaceError::NotPrepared { .. }) => {}

@@ -7,8 +7,9 @@ use openpod_sdk::api::{Patch, PositionId, TicketId, TicketStatus};
 use openpod_sdk::client::CallOptions;
 use openpod_sdk::{Client, Error, api};
 
-use super::failure::{failure_of, is_about_the_ticket};
+use super::failure::{failure_of, is_about_the_ticket, is_out_of_sight};
 use super::{Effects, Outcome};
+use crate::crash;
 use crate::credentials::TokenSource;
 use crate::job::{Assignment, Class, Failure, Input, Job, Me, Published, Reference, Standing, standing_of};
 use crate::wording;
@@ -23,7 +24,7 @@ pub async fn who_am_i(client: &Client) -> Result<Me, Error> {
 pub async fn look(client: &Client, ticket: &TicketId) -> Result<Option<Box<Ticket>>, Failure> {
     match client.get_ticket(ticket).await {
         Ok(ticket) => Ok(Some(Box::new(ticket))),
-        Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(None),
+        Err(error) if is_out_of_sight(&error) => Ok(None),
         Err(error) => Err(failure_of(&error)),
     }
 }
@@ -34,7 +35,10 @@ pub async fn apply(client: &Client, position: &PositionId, letter: String) -> Re
         api::applications::NewApplication { position_id: position.clone(), cover_letter: letter };
     let named = client.with(CallOptions::new().idempotency_key(format!("apply/{position}")));
     match named.apply(&application).await {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            crash::point("apply/sent");
+            Ok(())
+        }
         Err(error) if error.is(api::ErrorCode::AlreadyApplied) => Ok(()),
         Err(error) => Err(failure_of(&error)),
     }
@@ -124,7 +128,7 @@ impl Effects {
         let filter = KnowledgeFilter { limit: Some(100), ..KnowledgeFilter::of(job.project.clone()) };
         let page = match self.client.search_knowledge(&filter).await {
             Ok(page) => page.data,
-            Err(error) if matches!(error.status(), Some(403 | 404)) => Vec::new(),
+            Err(error) if is_out_of_sight(&error) => Vec::new(),
             Err(error) => return Err(failure_of(&error)),
         };
         let reference = |entry: api::knowledge::Knowledge| Reference {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::of_token;
 use super::git::SETTLING;
 use super::{Effects, Outcome};
+use crate::crash;
 use crate::credentials::{ScopedToken, TokenSource};
 use crate::job::{Change, Class, Failure, Input, Job, Outlook, Published};
 use crate::wording;
@@ -69,7 +70,7 @@ impl Effects {
         let mut fresh = false;
         loop {
             let token = tokens.token(fresh).await.map_err(|error| of_token(&error))?;
-            let refusal = match Forge::new(token)?.propose(job, change, summary).await {
+            let refusal = match Forge::new(token, self.git.silence)?.propose(job, change, summary).await {
                 Ok(pull) => return published(pull, change),
                 Err(refusal) => refusal,
             };
@@ -98,9 +99,9 @@ struct Forge {
 }
 
 impl Forge {
-    fn new(token: ScopedToken) -> Result<Self, Failure> {
+    fn new(token: ScopedToken, silence: Duration) -> Result<Self, Failure> {
         let ScopedToken { token, api_url, owner, name, .. } = token;
-        let client = client(token, api_url.as_str()).map_err(|error| {
+        let client = client(token, api_url.as_str(), silence).map_err(|error| {
             Failure::lasting(Class::Platform, format!("no client for {api_url}: {}", text(&error)))
         })?;
         Ok(Self { client, pulls: format!("/repos/{owner}/{name}/pulls"), owner })
@@ -109,7 +110,9 @@ impl Forge {
     async fn propose(&self, job: &Job, change: &Change, summary: Option<&str>) -> Result<Pull, Refusal> {
         let title = wording::title(job);
         let body = wording::pull_request_body(job, change, summary);
-        if let Some(pull) = self.find(&job.branch).await? {
+        let there = self.find(&job.branch).await?;
+        crash::point("propose/looked-up");
+        if let Some(pull) = there {
             return self.bring_up_to_date(pull, Text { title: &title, body: &body }).await;
         }
         let base = job.base_branch.as_deref().unwrap_or("main");
@@ -121,7 +124,10 @@ impl Forge {
                 Some(pull) => Ok(pull),
                 None => Err(refusal),
             },
-            other => other,
+            other => {
+                crash::point("propose/opened");
+                other
+            }
         }
     }
 
@@ -138,17 +144,19 @@ impl Forge {
             return Ok(pull);
         }
         let route = format!("{}/{}", self.pulls, pull.number);
-        self.client.patch(route, Some(&text)).await.map_err(refusal)
+        let updated = self.client.patch(route, Some(&text)).await.map_err(refusal);
+        crash::point("propose/updated");
+        updated
     }
 }
 
-fn client(token: Secret, api_url: &str) -> octocrab::Result<Octocrab> {
+fn client(token: Secret, api_url: &str, silence: Duration) -> octocrab::Result<Octocrab> {
     Octocrab::builder()
         .base_uri(api_url)?
         .personal_token(token)
         .add_retry_config(RetryConfig::None)
         .set_connect_timeout(Some(Duration::from_secs(10)))
-        .set_read_timeout(Some(Duration::from_secs(30)))
+        .set_read_timeout(Some(silence))
         .build()
 }
 
@@ -239,15 +247,15 @@ mod tests {
     }
 
     fn forge(address: &str) -> Forge {
-        Forge::new(ScopedToken {
+        let token = ScopedToken {
             token: Secret::new("ghs_scoped"),
             expires_at: Timestamp::from_micros(0),
             clone_url: "http://127.0.0.1/acme/greetings.git".parse().unwrap(),
             api_url: format!("{address}/api/v3").parse().unwrap(),
             owner: "acme".into(),
             name: "greetings".into(),
-        })
-        .unwrap()
+        };
+        Forge::new(token, Duration::from_secs(30)).unwrap()
     }
 
     async fn found(server: &MockServer, pulls: Value, times: u64) {

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::of_shim;
 use super::{Effects, Outcome, key_of};
+use crate::crash;
 use crate::executor::{RunEnd, RunOutcome, RunSpec};
 use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding};
 use crate::shim::{Found, Living, Place, Status};
@@ -83,7 +84,9 @@ impl Effects {
         })?;
         let unwritable = |error| Failure::passing(Class::Disk, format!("{}: {error}", directory.display()));
         tokio::fs::create_dir_all(&directory).await.map_err(unwritable)?;
-        tokio::fs::write(file, text).await.map_err(unwritable)
+        tokio::fs::write(file, text).await.map_err(unwritable)?;
+        crash::point("brief/written");
+        Ok(())
     }
 
     /// Runs the worker to its end, or takes up the run of this attempt where it stands.

@@ -6,7 +6,7 @@ use openpod_sdk::api::tickets::{Assignee, TicketFilter};
 use openpod_sdk::api::{Page, ProjectId, TicketStatus};
 use openpod_sdk::{Client, Error};
 
-use super::failure_of;
+use super::failure::{failure_of, is_out_of_sight};
 use crate::event::Finds;
 use crate::job::Failure;
 use crate::job::policy::Policy;
@@ -19,6 +19,7 @@ pub async fn scout(client: &Client, policy: &Policy, for_tickets: bool) -> Resul
 async fn find(client: &Client, policy: &Policy, for_tickets: bool) -> Result<Finds, Error> {
     let memberships = match client.me().await {
         Ok(me) => me.memberships,
+        // A platform without the extension.
         Err(error) if error.status() == Some(404) => Vec::new(),
         Err(error) => return Err(error),
     };
@@ -32,7 +33,7 @@ async fn find(client: &Client, policy: &Policy, for_tickets: bool) -> Result<Fin
                     ticket
                 })),
                 // We may have left the project in the meantime.
-                Err(error) if matches!(error.status(), Some(403 | 404)) => {}
+                Err(error) if is_out_of_sight(&error) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -12,11 +12,12 @@ use tokio::process::{ChildStdin, Command};
 
 use super::verdict::verdict;
 use super::{Git, GitError, GitErrorKind};
+use crate::crash;
 use crate::process::Group;
 use crate::redaction::Redactor;
 
 /// What no repository, user or system may change. Handed over in the environment, which outranks every file.
-const CONFIGURATION: [(&str, &str); 21] = [
+const CONFIGURATION: [(&str, &str); 20] = [
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
     ("core.untrackedCache", "false"),
@@ -27,7 +28,6 @@ const CONFIGURATION: [(&str, &str); 21] = [
     ("credential.interactive", "false"),
     ("http.followRedirects", "false"),
     ("http.lowSpeedLimit", "1000"),
-    ("http.lowSpeedTime", "60"),
     ("protocol.allow", "never"),
     ("submodule.recurse", "false"),
     ("fetch.recurseSubmodules", "no"),
@@ -96,7 +96,9 @@ impl GitCommand {
 
     /// Lets the command use HTTP, with what the helper answers. `helper` is a piece of shell.
     pub(crate) fn allow_http(self, helper: &str) -> Self {
+        let silence = self.git.silence.as_secs().max(1).to_string();
         let with = self.config("protocol.http.allow", "always").config("protocol.https.allow", "always");
+        let with = with.config("http.lowSpeedTime", &silence);
         Self { timeout: NETWORK, networked: true, ..with.config("credential.helper", helper) }
     }
 
@@ -151,6 +153,9 @@ impl GitCommand {
 
     async fn follow(&self, sink: impl FnMut(&[u8]) + Send) -> io::Result<(std::process::ExitStatus, String)> {
         let mut group = Group::spawn(&mut self.prepared())?;
+        if let Some(subcommand) = self.args.first().filter(|_| self.networked) {
+            crash::around("git", &subcommand.to_string_lossy());
+        }
         let leader = group.leader();
         let (input, output, words) = (leader.stdin.take(), leader.stdout.take(), leader.stderr.take());
         let (fed, told, stderr) =

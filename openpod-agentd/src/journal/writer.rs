@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::replay::replay;
 use super::{Entry, JournalError, Replay, connect};
+use crate::crash;
 
 /// The journal. Clones write to the same one; it is closed when the last is gone.
 #[derive(Debug, Clone)]
@@ -71,12 +72,15 @@ impl Writer {
     }
 
     fn write(&mut self, entries: &[Entry]) -> rusqlite::Result<bool> {
+        crash::point("journal/unwritten");
         let transaction = self.connection.transaction()?;
         let mut again = false;
         for entry in entries {
             again |= put(&transaction, entry)?;
         }
+        crash::point("journal/uncommitted");
         transaction.commit()?;
+        crash::point("journal/committed");
         Ok(again)
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::agent::Tools;
 use super::confinement::ConfinementError;
 use crate::config::{Config, KeySource};
+use crate::crash;
 use crate::daemon::DaemonError;
 use crate::effects::{failure_of, who_am_i};
 use crate::git::GitMissing;
@@ -90,7 +91,10 @@ impl Place {
         let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         let lock = lock.map_err(|source| io(&path, source))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { data_dir, lock }),
+            Ok(()) => {
+                crash::point("start/locked");
+                Ok(Self { data_dir, lock })
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(RunError::InUse(data_dir)),
             Err(error) => Err(io(&path, error.into())),
         }
@@ -117,6 +121,7 @@ impl Start {
         stop: &CancellationToken,
     ) -> Result<Option<Self>, RunError> {
         let (journal, replay) = Journal::open(&directory.join("journal.db"))?;
+        crash::point("start/opened");
         let known = replay.facts.get("me").and_then(|text| serde_json::from_str(text).ok());
         let learnt = match &known {
             Some(known) => tokio::select! {
@@ -128,6 +133,7 @@ impl Start {
         if let Some(me) = &learnt {
             let text = serde_json::to_string(me).unwrap_or_default();
             journal.write(vec![Entry::Fact("me", text)]).await?;
+            crash::point("start/known");
         }
         let Some(me) = learnt.or(known) else { return Ok(None) };
         Ok(Some(Self { journal, replay, me }))
@@ -197,6 +203,7 @@ pub(super) fn key(source: &KeySource) -> Result<Secret, RunError> {
 pub(super) fn connections(config: &Config) -> Result<Client, RunError> {
     Ok(Client::builder(&config.server.url)
         .user_agent(concat!("openpod-agentd/", env!("CARGO_PKG_VERSION")))
+        .attempt_timeout(config.server.timeout)
         .build()?)
 }
 

@@ -22,6 +22,7 @@ use url::Url;
 use super::RunError;
 use super::agent::Tools;
 use crate::config::{AgentSettings, WebhookSettings};
+use crate::crash;
 use crate::effects::failure_of;
 use crate::event::Event;
 use crate::sources::webhook::{Doors, Receiver};
@@ -175,13 +176,16 @@ impl Registration {
             None => {
                 let webhook =
                     NewWebhook { secret: Some(self.secret.clone()), ..NewWebhook::all_events(&self.url) };
-                self.client.create_webhook(&webhook).await?.id
+                let id = self.client.create_webhook(&webhook).await?.id;
+                crash::point("webhook/registered");
+                id
             }
         };
         let note = Note { id: id.clone(), url: self.url.clone(), secret_sha256 };
         if let Err(error) = std::fs::write(&self.note, serde_json::to_vec(&note).unwrap_or_default()) {
             tracing::warn!(note = %self.note.display(), %error, "the next start will register the webhook again");
         }
+        crash::point("webhook/noted");
         let before = noted.map(|note| note.id);
         for stale in there {
             if stale.id != id && (stale.url == self.url || Some(&stale.id) == before.as_ref()) {

@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 
 use super::files::at;
 use super::{MARK, Place, Resources, ShimError, Status, Task};
+use crate::crash;
 use crate::executor::{INHERITED, RunSpec};
 use crate::process::kin::kill_marked;
 
@@ -68,22 +69,26 @@ impl Place {
         resources: Resources,
     ) -> Result<Living, ShimError> {
         self.create(&spec.id)?;
+        crash::point("run/placed");
         let cannot = |source| ShimError::Spawn { program: helper.to_owned(), source };
         let task =
             serde_json::to_vec(&Task::new(spec, resources)).map_err(io::Error::other).map_err(cannot)?;
         let complaints = File::create(self.file("shim.log")).map_err(cannot)?;
-        let inherited = INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let inherited =
+            INHERITED.iter().chain(crash::VARIABLES).filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut command = Command::new(helper);
         command.arg("shim").arg(&self.directory).current_dir(&self.directory).env_clear().envs(inherited);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(complaints);
         let mut child = command.spawn().map_err(cannot)?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let pid = pid.ok_or_else(|| cannot(io::ErrorKind::NotFound.into()))?;
+        crash::point("run/shim");
         let handle = Arc::new(pidfd_open(pid, PidfdFlags::empty()).map_err(|error| cannot(error.into()))?);
         if let Some(mut stdin) = child.stdin.take() {
             // One that cannot read its task does not begin, and says so by its end.
             let _ = stdin.write_all(&task).await;
         }
+        crash::point("run/told");
         Ok(Living { handle, life: Life::Ours(child) })
     }
 

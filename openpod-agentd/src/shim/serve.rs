@@ -12,6 +12,7 @@ use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Place, Resources, ShimError, Status, Task};
+use crate::crash;
 use crate::executor::{self, ExecutorError, Orders};
 use crate::process::kin::Identity;
 
@@ -44,6 +45,7 @@ fn serve(place: &Place) -> Result<(), Box<dyn Error>> {
 }
 
 async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
+    crash::point("shim/begun");
     let orders = Orders::default();
     let obeying = tokio::spawn(obey(orders.clone())?);
     let mut task = Vec::new();
@@ -53,8 +55,10 @@ async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
     if place.status()?.is_some() {
         return Err("this run is over".into());
     }
+    crash::point("shim/locked");
     let _alive = place.live()?;
     place.write_shim(&Identity::own()?)?;
+    crash::point("shim/known");
     task.resources.apply()?;
     let status = match executor::run(task.into_spec(), Arc::new(SystemClock), orders).await {
         Ok(outcome) => Status::Ended { outcome },
@@ -64,7 +68,9 @@ async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
         }
         Err(error) => Status::NotStarted { reason: error.to_string(), full: error.is_for_want_of_space() },
     };
+    crash::point("shim/ended");
     write_down(place, &status).await?;
+    crash::point("shim/noted");
     drop(lock);
     obeying.abort();
     Ok(())

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn pauses_are_jittered_grow_with_failures_and_honour_what_was_asked() {
-        let pace = Pace { interval: Duration::from_secs(30), jitter: 0.2, scout: Duration::from_secs(60) };
+        let minute = Duration::from_secs(60);
+        let pace = Pace { interval: Duration::from_secs(30), jitter: 0.2, scout: minute, look_again: minute };
         let secs = |failures, failure, random| pause(&pace, failures, failure, random).as_secs_f64().round();
         assert_eq!((secs(0, None, 0), secs(0, None, u64::MAX)), (27.0, 33.0));
         let half = u64::MAX / 2;

@@ -12,6 +12,7 @@ use super::limits::{Changed, check_link};
 use super::prepare::Refs;
 use super::snapshot::Staging;
 use super::{Change, Collected, CommitMessage, JobKey, Workspaces};
+use crate::crash;
 use crate::git::{GitCommand, Sha};
 
 impl Workspaces {
@@ -22,6 +23,7 @@ impl Workspaces {
     pub async fn collect(&self, job: &JobKey, message: &CommitMessage) -> Result<Collected, WorkspaceError> {
         let refs = self.refs(job).await?;
         let staging = self.stage(job, &refs.base).await?;
+        crash::point("collect/staged");
         let tree = self.snapshot(&staging, &refs.published).await?;
         if tree == self.tree_of(&staging, &refs.published).await? {
             return Ok(Collected::Nothing);
@@ -34,7 +36,9 @@ impl Workspaces {
         }
         self.check(&staging, &changed).await?;
         let head = self.commit(&staging, &tree, &refs.published, message).await?;
+        crash::point("collect/committed");
         self.take_over(job, &staging, &head).await?;
+        crash::point("collect/taken-over");
         self.describe(job, &refs, head, changed).await.map(Collected::Change)
     }
 

@@ -7,6 +7,7 @@
 //!   jobs/<key>/outbound.git    the daemon's: refs/openpod/base, collected, published
 //!   jobs/<key>/job.json        what `Prepared` says and no ref does
 //!   jobs/<key>/staging.git     only while a change is collected
+//!   removed/<key>              a job's directory on its way out
 //!   run/                       sockets
 //! ```
 //!
@@ -47,6 +48,11 @@ impl Layout {
 
     pub(super) fn jobs(&self) -> PathBuf {
         self.jobs.clone()
+    }
+
+    /// Where a job's directory is moved before it is removed.
+    pub(super) fn removed(&self, key: &JobKey) -> PathBuf {
+        self.jobs.with_file_name("removed").join(key.as_str())
     }
 
     pub(super) fn runtime(&self) -> PathBuf {

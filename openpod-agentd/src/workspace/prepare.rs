@@ -11,6 +11,7 @@ use super::error::{WorkspaceError, at};
 use super::layout::{BASE, COLLECTED, PUBLISHED};
 use super::leftovers::{clear, remove_locks};
 use super::{JobKey, Prepared, Workspaces};
+use crate::crash;
 use crate::credentials::{Origin, TokenSource};
 use crate::git::Sha;
 
@@ -79,6 +80,7 @@ impl Workspaces {
         let notes = serde_json::to_vec(&Notes { base_branch: start.base_branch.clone() });
         let file = self.layout.notes(job);
         fs::write(&file, notes.map_err(|error| at(&file)(error.into()))?).map_err(at(&file))?;
+        crash::point("prepare/noted");
         self.build_workspace(job, origin, branch, &start.base_branch).await
     }
 
@@ -107,6 +109,7 @@ impl Workspaces {
         let head = found.head(branch).cloned();
         if !mirror.join("HEAD").exists() {
             self.init_bare(&mirror, &tip).await?;
+            crash::point("prepare/mirror");
         }
         let wanted: Vec<&Sha> = std::iter::once(&tip).chain(&head).collect();
         remove_locks(&mirror)?;
@@ -114,6 +117,7 @@ impl Workspaces {
             let url = origin.clone_url.as_str();
             let args = ["fetch", "--prune", "--no-tags", "--quiet", "--", url, "+refs/heads/*:refs/heads/*"];
             self.networked(self.git.within(&mirror, args), origin, tokens, &mut Vec::new()).await?;
+            crash::point("prepare/fetched");
         }
         let base = match &head {
             None => tip.clone(),
@@ -155,7 +159,10 @@ impl Workspaces {
         let refs =
             format!("create {BASE} {base}\ncreate {PUBLISHED} {head}\ncreate refs/heads/{branch} {head}\n");
         self.git.within(&unfinished, ["update-ref", "--stdin"]).input(refs).output().await?;
-        fs::rename(&unfinished, &outbound).map_err(at(&outbound))
+        crash::point("prepare/outbound-unfinished");
+        fs::rename(&unfinished, &outbound).map_err(at(&outbound))?;
+        crash::point("prepare/outbound");
+        Ok(())
     }
 
     /// The worker's own repository: objects copied, nothing shared, no token, nothing of the daemon's but a name.
@@ -190,7 +197,10 @@ impl Workspaces {
         self.git.within(&git_dir, args).allow_files().output().await?;
         let args = ["checkout", "--quiet", "-B", branch, refs.published.as_str(), "--"];
         self.git.within(&git_dir, args).work_tree(&unfinished).output().await?;
-        fs::rename(&unfinished, &workspace).map_err(at(&workspace))
+        crash::point("prepare/workspace-unfinished");
+        fs::rename(&unfinished, &workspace).map_err(at(&workspace))?;
+        crash::point("prepare/workspace");
+        Ok(())
     }
 
     pub(super) async fn init_bare(&self, directory: &Path, like: &Sha) -> Result<(), WorkspaceError> {

@@ -6,6 +6,7 @@ use super::error::{WorkspaceError, at};
 use super::layout::PUBLISHED;
 use super::leftovers::remove_locks;
 use super::{JobKey, Workspaces};
+use crate::crash;
 use crate::credentials::{CredentialServer, Origin, TokenSource, snippet};
 use crate::git::{GitCommand, GitError, Sha, refusal};
 
@@ -91,6 +92,14 @@ impl Workspaces {
             (Err(WorkspaceError::Git(error)), Some(kind)) => return Err(error.of_kind(kind).into()),
             (other, _) => other?,
         }
+        crash::point("push/pushed");
+        self.note_published(job, head).await
+    }
+
+    /// The remote's branch is known to be at `head`. The next round goes on from there.
+    pub async fn note_published(&self, job: &JobKey, head: &Sha) -> Result<(), WorkspaceError> {
+        let outbound = self.layout.outbound(job);
+        remove_locks(&outbound)?;
         self.git.within(&outbound, ["update-ref", PUBLISHED, head.as_str()]).output().await?;
         Ok(())
     }

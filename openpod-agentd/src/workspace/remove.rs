@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{WorkspaceError, at};
 use super::{JobKey, Workspaces};
+use crate::crash;
 
 impl Workspaces {
     /// Removes workspace and outbound repository. Work that was not pushed stays, unless `force`. A job that has
@@ -17,10 +18,21 @@ impl Workspaces {
         if complete && !force && self.has_unpublished(job).await? {
             return Err(WorkspaceError::Unpushed { directory });
         }
-        let target = directory.clone();
-        let removed = tokio::task::spawn_blocking(move || remove_all(&target)).await;
+        let (from, aside) = (directory.clone(), self.layout.removed(job));
+        let removed = tokio::task::spawn_blocking(move || remove_at_once(&from, &aside)).await;
         removed.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(at(&directory))
     }
+}
+
+/// Whole or not at all, as the next start sees it: what was removed by half would look like work that was not pushed.
+fn remove_at_once(directory: &Path, aside: &Path) -> io::Result<()> {
+    remove_all(aside)?;
+    if directory.exists() {
+        fs::create_dir_all(aside.parent().unwrap_or(aside))?;
+        fs::rename(directory, aside)?;
+        crash::point("clean/set-aside");
+    }
+    remove_all(aside)
 }
 
 /// Removes a directory, also when the worker took away the right to. One that is not there is removed already.

@@ -149,6 +149,11 @@ impl Error {
         self.code() == Some(&code)
     }
 
+    /// Whether the service itself answered. What stands before it, such as a proxy, refuses in forms of its own.
+    pub fn is_from_service(&self) -> bool {
+        self.0.fault.answer().is_some_and(|answer| answer.ours)
+    }
+
     /// The service's sentence for a person.
     pub fn message(&self) -> Option<&str> {
         self.0.fault.answer().map(|answer| answer.message.as_str()).filter(|text| !text.is_empty())

@@ -1,0 +1,90 @@
+//! The daemon as an operator runs it: a program with a configuration file, which understands signals.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::watch;
+
+/// A daemon that is not at work, or not gone, after this time has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What programs say, in one text. Clones share it.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Said>);
+
+#[derive(Default)]
+struct Said {
+    text: Mutex<String>,
+    lines: watch::Sender<usize>,
+}
+
+impl Log {
+    /// Everything that was said so far.
+    pub fn text(&self) -> String {
+        self.0.text.lock().unwrap().clone()
+    }
+
+    /// Changes with each line.
+    pub fn news(&self) -> watch::Receiver<usize> {
+        self.0.lines.subscribe()
+    }
+
+    async fn keep(self, mut lines: Lines<BufReader<ChildStderr>>) {
+        while let Ok(Some(line)) = lines.next_line().await {
+            self.0.text.lock().unwrap().extend([line.as_str(), "\n"]);
+            self.0.lines.send_modify(|lines| *lines += 1);
+        }
+    }
+}
+
+/// A daemon that runs. Dropped, it is killed.
+pub struct Program {
+    child: Child,
+    log: Log,
+    /// How much of the log was there before.
+    before: usize,
+}
+
+impl Program {
+    pub fn start(config: &Path, environment: Vec<(&'static str, String)>, log: &Log) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openpod-tests-agentd"));
+        command.args(["run", "--config"]).arg(config).current_dir(config.parent().unwrap());
+        command.env("OPENPOD_AGENTD_LOG", "openpod_agentd=debug,warn").envs(environment);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        let before = log.text().len();
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        tokio::spawn(log.clone().keep(lines));
+        Program { child, log: log.clone(), before }
+    }
+
+    /// Returns when it is gone.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
+    }
+
+    /// Asks it to stop as soon as it listens, and returns when it is gone.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let stopped = async {
+            let mut news = self.log.news();
+            while !self.log.text()[self.before..].contains("at work") {
+                tokio::select! {
+                    changed = news.changed() => changed.unwrap(),
+                    status = self.child.wait() => return status.unwrap(),
+                }
+            }
+            let pid = self.child.id().map(|pid| pid.to_string());
+            if let Some(pid) = pid {
+                let killed = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+                assert!(killed.success());
+            }
+            self.child.wait().await.unwrap()
+        };
+        let status = tokio::time::timeout(PATIENCE, stopped).await;
+        status.unwrap_or_else(|_| panic!("the daemon does not stop:\n{}", self.log.text()))
+    }
+}
