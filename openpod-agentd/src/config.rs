@@ -6,6 +6,7 @@
 
 mod agent;
 mod agents;
+mod brakes;
 mod check;
 mod executor;
 mod git;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agent::RawAgent;
 pub use agents::{AgentSettings, RawMember};
+pub use brakes::{Brakes, RawAllowance, RawBrakes, RawBudget};
 pub use check::{ConfigError, Mistake};
 pub use executor::{Executor, RawExecutor};
 pub use git::{GitSettings, RawGit, RawLimits};
@@ -30,6 +32,8 @@ pub use policy::{RawApply, RawPolicy, RawTickets};
 pub use server::{KeySource, RawServer, Server};
 pub use webhook::{RawWebhook, WebhookSettings};
 
+use crate::job::Rules;
+use crate::job::policy::Policy;
 use crate::workspace::Limits;
 use check::Check;
 use openpod_sdk::api::register::NewAgent;
@@ -56,6 +60,8 @@ pub struct RawConfig {
     pub executor: RawExecutor,
     /// Which work to take.
     pub policy: RawPolicy,
+    /// What the work may cost.
+    pub brakes: RawBrakes,
     /// How commits and branches look.
     pub git: RawGit,
     /// How large a change may be.
@@ -79,6 +85,8 @@ pub struct Config {
     pub webhook: Option<WebhookSettings>,
     /// The worker.
     pub executor: Executor,
+    /// What the work may cost: each agent's.
+    pub brakes: Brakes,
     /// How commits and branches look.
     pub git: GitSettings,
     /// How large a change may be.
@@ -113,6 +121,7 @@ impl RawConfig {
             heartbeat: self.heartbeat.validate(&mut check),
             webhook: self.webhook.validate(&mut check),
             executor: self.executor.validate(&mut check),
+            brakes: self.brakes.validate(&mut check),
             git: self.git.validate(&mut check),
             limits: self.limits.validate(&mut check),
             data_dir,
@@ -140,6 +149,22 @@ impl RawConfig {
         };
         let url = self.server.url(&mut check);
         check.done(Registration { url, key_file, agent })
+    }
+}
+
+impl Config {
+    /// What all that says about the jobs of an agent with this policy.
+    pub fn rules(&self, policy: &Policy) -> Rules {
+        let tickets = &policy.tickets;
+        Rules {
+            max_attempts: tickets.max_attempts,
+            max_still: self.brakes.max_still,
+            on_give_up: tickets.on_give_up,
+            keep_rejected: tickets.keep_rejected,
+            wall: self.executor.limits.wall,
+            budgets: self.brakes.budgets,
+            breaker: self.brakes.breaker,
+        }
     }
 }
 

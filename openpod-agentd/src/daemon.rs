@@ -31,8 +31,9 @@ use crate::config::Pace;
 use crate::crash;
 use crate::effects::Effects;
 use crate::event::Event;
+use crate::job::brakes::{Brake, Brakes};
 use crate::job::policy::Policy;
-use crate::job::{Candidate, Effect, Input, Job, Me, Rules, Step, decide};
+use crate::job::{Candidate, Effect, Input, Job, Me, Rules, Step};
 use crate::journal::{Decision, Entry, Journal, JournalError, Replay};
 
 /// What a daemon is made of.
@@ -41,6 +42,8 @@ pub struct Parts {
     pub me: Me,
     /// Which work to take.
     pub policy: Policy,
+    /// What holds for every job.
+    pub rules: Rules,
     /// How often we look.
     pub pace: Pace,
     /// How branches begin.
@@ -65,6 +68,10 @@ pub struct Parts {
 pub struct Daemon {
     me: Me,
     policy: Policy,
+    rules: Rules,
+    brakes: Brakes,
+    /// Why no ticket is begun, as it was last said.
+    kept_back: Option<Brake>,
     pace: Pace,
     branch_prefix: String,
     client: Client,
@@ -104,11 +111,26 @@ pub enum DaemonError {
 impl Daemon {
     /// A daemon that knows what its journal knows.
     pub fn new(parts: Parts) -> Self {
-        let Parts { me, policy, pace, branch_prefix, client, effects, journal, replay, clock, wake, seat } =
-            parts;
+        let Parts {
+            me,
+            policy,
+            rules,
+            pace,
+            branch_prefix,
+            client,
+            effects,
+            journal,
+            replay,
+            clock,
+            wake,
+            seat,
+        } = parts;
         Self {
             me,
             policy,
+            rules,
+            brakes: replay.brakes,
+            kept_back: None,
             pace,
             branch_prefix,
             client,
@@ -198,13 +220,19 @@ impl Daemon {
     ) -> Result<(), DaemonError> {
         let Some(before) = self.jobs.get(ticket) else { return Ok(()) };
         let now = self.clock.now();
-        let tickets = &self.policy.tickets;
-        let rules = Rules { max_attempts: tickets.max_attempts, on_give_up: tickets.on_give_up };
-        let news = log::news(&input);
-        let Step { job, effect } = decide(before, input, now, rules);
+        let mut news = log::news(&input);
+        let mut brakes = self.brakes.clone();
+        let Step { job, effect } = brakes.decide(before, input, now, &self.rules);
+        news.extend(log::because(before, &job));
+        let moved = brakes.is_moved(&self.brakes);
         let effect = effect.filter(|_| !self.stopping);
         let changed = job != *before;
         let mut entries: Vec<Entry> = settled.into_iter().map(|key| Entry::Settled(key, now)).collect();
+        if brakes != self.brakes {
+            log::tell_brakes(&self.brakes, &brakes);
+            entries.push(Entry::Brakes(Box::new(brakes.clone())));
+            self.brakes = brakes;
+        }
         if changed || effect.is_some() {
             entries.push(Entry::Decided(Decision {
                 at: now,
@@ -219,6 +247,9 @@ impl Daemon {
         let gave_place = before.state.takes_place() && !job.state.takes_place();
         let waits_now = before.pending().is_some() && job.pending().is_none();
         self.enact(job, effect, entries).await?;
+        if moved {
+            self.ease().await?;
+        }
         if gave_place || waits_now {
             // What was seen in the meantime may not have fitted the state that the job was in.
             self.wake.notify_one();
@@ -226,6 +257,15 @@ impl Daemon {
         if gave_place {
             self.scouted_at = None;
             self.fill().await?;
+        }
+        Ok(())
+    }
+
+    /// Has those whom a brake holds ask again.
+    async fn ease(&mut self) -> Result<(), DaemonError> {
+        let held = self.jobs.values().filter(|job| job.is_held());
+        for ticket in held.map(|job| job.ticket.clone()).collect::<Vec<_>>() {
+            Box::pin(self.tell(&ticket, Input::Eased, None)).await?;
         }
         Ok(())
     }

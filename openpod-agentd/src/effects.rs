@@ -96,7 +96,7 @@ impl Effects {
             Effect::Claim { version, untouched } => self.claim(job, version, untouched, again).await,
             Effect::Prepare => self.prepare(job).await,
             Effect::Brief { .. } => self.brief(job).await,
-            Effect::Run { attempt } => self.run(job, attempt).await,
+            Effect::Run { attempt, allowance } => self.run(job, attempt, allowance).await,
             Effect::Collect { summary, ended_at } => self.collect(job, summary.as_deref(), ended_at).await,
             Effect::Push { head } => self.push(job, &head, again).await,
             Effect::Propose { change, summary } => self.propose(job, &change, summary.as_deref()).await,

@@ -7,6 +7,7 @@
 //! | current directory, `OPENPOD_WORKSPACE` | the repository, on its branch |
 //! | standard input, `OPENPOD_TICKET_FILE` | the assignment as JSON |
 //! | `OPENPOD_SUMMARY_FILE` | where it may say what it did, for people |
+//! | `OPENPOD_USAGE_FILE` | where it may say what it used: see [`Usage`] |
 //! | `OPENPOD_RUN_DIR`, `OPENPOD_ATTEMPT` | a directory of this run; 1, 2, … |
 //! | `OPENPOD_RUN_ID` | a mark by which everything that it starts is found again |
 //! | `HOME`, `TMPDIR` | private, empty, of this run |
@@ -18,6 +19,7 @@
 mod environment;
 mod files;
 mod log;
+mod meter;
 mod sandbox;
 mod supervise;
 
@@ -35,10 +37,12 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::environment::INHERITED;
 use self::files::RunFiles;
 use self::log::Log;
+use self::meter::Meter;
 pub(crate) use self::sandbox::SYSTEM;
 pub use self::sandbox::Sandbox;
 use self::supervise::Worker;
 use crate::crash;
+use crate::job::brakes::{Allowance, Usage};
 use crate::redaction::Redactor;
 
 /// One run of a worker.
@@ -50,7 +54,7 @@ pub struct RunSpec {
     pub command: Vec<String>,
     /// Where the worker works; its current directory.
     pub workspace: PathBuf,
-    /// Made by the run: `ticket.json`, `summary.md`, `home/`, `tmp/`.
+    /// Made by the run: `ticket.json`, `summary.md`, `usage.json`, `home/`, `tmp/`.
     pub run_dir: PathBuf,
     /// Where its output is kept.
     pub log: PathBuf,
@@ -63,6 +67,9 @@ pub struct RunSpec {
     pub environment: BTreeMap<String, String>,
     /// What the run may cost.
     pub limits: RunLimits,
+    /// What it may claim to use; its time is among the limits.
+    #[serde(default)]
+    pub allowance: Allowance,
     /// What it may touch; everything that its user may when absent.
     pub sandbox: Option<Sandbox>,
     /// Whether this process does nothing but this run, and adopts orphans: then whoever descends from it is the worker's.
@@ -99,6 +106,8 @@ pub enum RunEnd {
     Idle,
     /// It wrote more than it may.
     OutputLimit,
+    /// It used more than it may, by its own claim.
+    UsageLimit,
     /// The daemon was told to stop it.
     Cancelled,
 }
@@ -110,6 +119,12 @@ pub struct RunOutcome {
     pub end: RunEnd,
     /// What the worker wrote to `OPENPOD_SUMMARY_FILE`, redacted, at most 16 KiB.
     pub summary: Option<String>,
+    /// What the worker claims to have used.
+    #[serde(default)]
+    pub usage: Usage,
+    /// Why its last claim is not believed.
+    #[serde(default)]
+    pub refused_claim: Option<String>,
     /// The end of its output, redacted, at most 4 KiB.
     pub output_tail: String,
     /// When it began.
@@ -184,9 +199,13 @@ pub async fn run(
     let started_at = clock.now();
     let worker = Worker::start(&spec, &files)?;
     crash::point("shim/worker");
-    let end = worker.run_to_end(&mut log, &spec.limits, &orders).await?;
+    let mut meter = Meter::new(&files, spec.allowance);
+    let end = worker.run_to_end(&mut log, &mut meter, &spec.limits, &orders).await?;
+    let (usage, refused) = meter.read();
     Ok(RunOutcome {
         end,
+        usage,
+        refused_claim: refused.map(|refused| refused.to_string()),
         summary: files.summary(&Redactor::new(spec.secrets)),
         output_tail: log.finish()?,
         started_at,

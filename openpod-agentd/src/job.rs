@@ -12,9 +12,9 @@
 //! |---|---|---|
 //! | Wanted | claim the ticket | claimed; another was faster: Lost |
 //! | Claimed | prepare workspace and branch | prepared |
-//! | Prepared | gather ticket, comments, knowledge | briefed: Running, one more attempt |
-//! | Running | the worker's process | ended well: Ran; ended badly: Prepared, or GaveUp |
-//! | Ran | collect its work into the outbound repository | a change: Committed; none: as if it ended badly |
+//! | Prepared | gather ticket, comments, knowledge | the [`brakes`] allow it: Running, one more attempt; or not: GaveUp |
+//! | Running | the worker's process | it ended: Ran; it did not begin: Prepared |
+//! | Ran | collect its work into the outbound repository | a new change: Committed; none, or the worker failed: Prepared, or GaveUp |
 //! | Committed | push the branch | pushed |
 //! | Pushed | open or update the pull request | proposed |
 //! | Proposed | ask the platform to verify it | valid: Verified |
@@ -27,21 +27,26 @@
 //! [`Job::pending`] says what is to be done in a state, so a restarted daemon knows it from the journal alone.
 
 mod assignment;
+pub mod brakes;
 mod decide;
 mod effect;
 mod failure;
 mod input;
 pub mod policy;
+mod progress;
 mod state;
 
 use openpod_sdk::api::{AgentKeyId, ProjectId, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use brakes::Spent;
 
 pub use assignment::{Assignment, Note, Reference, TicketText};
 pub use decide::{OnGiveUp, Rules, Step, decide};
 pub use effect::Effect;
 pub use failure::{Class, Failure, Outlook, Remedy};
 pub use input::{Input, RunEnding, Standing, standing_of};
+pub use progress::Progress;
 pub use state::{Change, Published, State, Verdict};
 
 /// One ticket, and what became of it so far.
@@ -66,6 +71,12 @@ pub struct Job {
     pub round: u32,
     /// How often the worker was started in this round.
     pub attempts: u32,
+    /// What its runs took, in all rounds.
+    #[serde(default)]
+    pub spent: Spent,
+    /// Whether its runs lead anywhere.
+    #[serde(default)]
+    pub progress: Progress,
     /// The commit that the branch on the forge points to.
     #[serde(default)]
     pub pushed: Option<String>,
@@ -83,6 +94,9 @@ pub struct Job {
     /// What went wrong last, and when it is tried again.
     #[serde(default)]
     pub trouble: Option<Trouble>,
+    /// The workspace of a ticket that was refused stays until then: it may be reopened.
+    #[serde(default)]
+    pub kept_until: Option<Timestamp>,
 }
 
 /// What went wrong, and when it is tried again.
@@ -94,6 +108,9 @@ pub struct Trouble {
     pub reason: String,
     /// Nothing is done before this; `None` while it is being tried again.
     pub not_before: Option<Timestamp>,
+    /// Whether a brake holds the job, so that nothing is being tried.
+    #[serde(default)]
+    pub held: bool,
 }
 
 /// A ticket that might become a job.
@@ -126,12 +143,15 @@ impl Job {
             state: State::Wanted { untouched: candidate.untouched },
             round: 1,
             attempts: 0,
+            spent: Spent::default(),
+            progress: Progress::default(),
             pushed: None,
             published: None,
             worker_failure: None,
             version: candidate.version,
             touched: now,
             trouble: None,
+            kept_until: None,
         }
     }
 
@@ -141,8 +161,10 @@ impl Job {
             State::Wanted { untouched } => Effect::Claim { version: self.version, untouched: *untouched },
             State::Claimed => Effect::Prepare,
             State::Prepared => Effect::Brief { attempt: self.attempts + 1 },
-            State::Running { attempt, .. } => Effect::Run { attempt: *attempt },
-            State::Ran { summary, ended_at } => {
+            State::Running { attempt, allowance, .. } => {
+                Effect::Run { attempt: *attempt, allowance: *allowance }
+            }
+            State::Ran { summary, ended_at, .. } => {
                 Effect::Collect { summary: summary.clone(), ended_at: *ended_at }
             }
             State::Committed { change, .. } => Effect::Push { head: change.head.clone() },
@@ -162,6 +184,7 @@ impl Job {
             }
             State::GaveUp { released: false, leave: false, .. } => Effect::Release,
             State::GaveUp { released: false, leave: true, .. } => Effect::Leave,
+            State::Settled { cleaned: false, .. } if self.kept_until.is_some() => return None,
             State::GaveUp { cleaned: false, .. }
             | State::Settled { cleaned: false, .. }
             | State::Lost { cleaned: false }
@@ -186,9 +209,17 @@ impl Job {
         self.state.takes_place() || matches!(self.state, State::Delivered { .. } | State::Revised)
     }
 
-    /// When something that went wrong is to be tried again.
+    /// When something is to be tried again, or a workspace to be removed.
     pub fn due_at(&self) -> Option<Timestamp> {
+        if self.kept_until.is_some() {
+            return self.kept_until;
+        }
         self.trouble.as_ref()?.not_before.filter(|_| self.pending().is_some())
+    }
+
+    /// Whether a brake holds it.
+    pub fn is_held(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.held)
     }
 }
 

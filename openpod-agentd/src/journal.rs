@@ -6,7 +6,7 @@
 //! | intents | an effect with its key | opened before it is done, settled after |
 //! | decisions | what a job heard and what followed | with each decision |
 //! | applied | a position that was applied to | before the application is sent |
-//! | facts | who we are, which webhook is ours | when learnt |
+//! | facts | who we are, which webhook is ours; what was spent | when learnt; with each decision |
 //!
 //! An intent that is open at a start may have been carried out or not; whoever takes it up again looks first.
 
@@ -23,7 +23,7 @@ pub use replay::{Replay, Told};
 pub use writer::Journal;
 
 /// The version of the journal's form. A newer one is not touched.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,9 @@ pub enum JournalError {
     /// A job in it cannot be read.
     #[error("the journal {} holds a job that cannot be read, {ticket}: {source}", path.display())]
     Unreadable { path: PathBuf, ticket: String, source: serde_json::Error },
+    /// What was spent cannot be read. Without it nobody knows what may be spent.
+    #[error("the journal {} holds brakes that cannot be read: {source}", path.display())]
+    Brakes { path: PathBuf, source: serde_json::Error },
     /// The thread that writes it is gone.
     #[error("the journal's writer has stopped")]
     Stopped,
@@ -125,7 +128,11 @@ mod tests {
         let (journal, replay) = Journal::open(&path).unwrap();
         assert!(replay.jobs.is_empty() && replay.applied.is_empty());
         let mut running = job("a");
-        running.state = State::Running { attempt: 1, started_at: Timestamp::from_micros(9) };
+        running.state = State::Running {
+            attempt: 1,
+            started_at: Timestamp::from_micros(9),
+            allowance: Default::default(),
+        };
         let at = Timestamp::from_micros(10);
         journal
             .write(vec![
@@ -164,10 +171,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("journal.db");
         drop(Journal::open(&path).unwrap());
-        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
         let refused = Journal::open(&path).err().unwrap().to_string();
         assert!(
-            refused.ends_with("has format 2, this version knows 1; use the daemon that wrote it"),
+            refused.ends_with("has format 3, this version knows 2; use the daemon that wrote it"),
             "{refused}"
         );
     }

@@ -1,6 +1,9 @@
 //! What the daemon says to people: commits, pull requests, comments, letters.
 
+use std::time::Duration;
+
 use crate::executor::RunEnd;
+use crate::job::brakes::Usage;
 use crate::job::{Change, Job, Me};
 
 /// The title of a pull request, the same in every round: at most 72 characters. A number with `#` before it would be
@@ -92,8 +95,22 @@ pub(crate) fn run_failure(end: RunEnd) -> String {
         RunEnd::TimedOut => "the worker took longer than it may".to_owned(),
         RunEnd::Idle => "the worker was silent for too long".to_owned(),
         RunEnd::OutputLimit => "the worker wrote more output than it may".to_owned(),
+        RunEnd::UsageLimit => "the worker used more than it may, by its own account".to_owned(),
         RunEnd::Cancelled => "the worker was stopped".to_owned(),
     }
+}
+
+/// What runs took.
+pub(crate) fn taken(run_time: Duration, usage: Usage) -> String {
+    let tokens = match usage.tokens {
+        0 => String::new(),
+        tokens => format!(", {tokens} tokens"),
+    };
+    let cost = match usage.cost_micros {
+        0 => String::new(),
+        micros => format!(", {:.2} USD", micros as f64 / 1e6),
+    };
+    format!("{:.1} s{tokens}{cost}", run_time.as_secs_f64())
 }
 
 fn counted(count: u32, what: &str) -> String {
@@ -130,7 +147,14 @@ mod tests {
     }
 
     fn change() -> Change {
-        Change { base: "b".into(), head: "h".into(), commits: 1, files: 2, patch_sha256: "ab".into() }
+        Change {
+            base: "b".into(),
+            head: "h".into(),
+            commits: 1,
+            files: 2,
+            patch_sha256: "ab".into(),
+            patch_id: "cd".into(),
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod key;
 mod layout;
 mod leftovers;
 mod limits;
+mod patch_id;
 mod prepare;
 mod remote;
 mod remove;
@@ -91,6 +92,8 @@ pub struct Change {
     pub files: u32,
     /// SHA-256 of `git diff --binary --full-index base head`.
     pub patch_sha256: [u8; 32],
+    /// The same for the same change, wherever its base and its lines have moved.
+    pub patch_id: [u8; 32],
     /// Which files differ.
     pub changed_paths: Vec<String>,
 }

@@ -19,6 +19,7 @@ impl Why {
     pub(super) fn execute(self) -> Outcome {
         let (data_dir, job) = self.ticket.find()?;
         show(format_args!("#{} {}: {}", job.number, job.title, now(&job)));
+        show(format_args!("so far: {}", job.spent));
         for told in decisions(&data_dir.join("journal.db"), &job.ticket)? {
             let becomes = match told.state == told.becomes {
                 true => told.state,
@@ -33,7 +34,14 @@ impl Why {
 
 fn now(job: &Job) -> String {
     let state = job.state.name();
+    if let Some(until) = job.kept_until {
+        return format!("{state}; its workspace is kept until {until}, in case it is reopened");
+    }
     match (&job.trouble, job.pending().as_ref().map(Effect::name)) {
+        (Some(trouble), _) if job.is_held() => {
+            let until = trouble.not_before.map(|time| format!(" until {time}")).unwrap_or_default();
+            format!("{state}; no run begins{until}, because {}", trouble.reason)
+        }
         (Some(trouble), Some(effect)) => {
             let when = trouble.not_before.map(|time| format!(" at {time}")).unwrap_or_default();
             format!("{state}; {effect} is tried again{when}, because {}", trouble.reason)

@@ -1,5 +1,7 @@
 //! Which work to take.
 
+use std::time::Duration;
+
 use openpod_sdk::api::{Priority, RoleLevel, TicketStatus, TicketType};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,8 @@ pub struct RawTickets {
     pub max_attempts: u32,
     /// What becomes of a ticket that is given up: `release` unless told, for others to claim; or `leave`, with us.
     pub on_give_up: OnGiveUp,
+    /// For how many hours the workspace of a ticket that was refused is kept, in case it is reopened: 72 unless told.
+    pub keep_rejected_hours: u32,
     /// Where a ticket goes when it is handed in: in_review unless told, or done.
     pub finish_as: TicketStatus,
 }
@@ -81,6 +85,7 @@ impl Default for RawTickets {
             max_concurrent: 1,
             max_attempts: 3,
             on_give_up: OnGiveUp::Release,
+            keep_rejected_hours: 72,
             finish_as: TicketStatus::InReview,
         }
     }
@@ -150,6 +155,7 @@ impl RawTickets {
             max_concurrent: self.max_concurrent,
             max_attempts: self.max_attempts,
             on_give_up: self.on_give_up,
+            keep_rejected: Duration::from_secs(3600 * u64::from(self.keep_rejected_hours)),
             finish_as: self.finish_as,
         }
     }

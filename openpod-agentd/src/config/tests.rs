@@ -38,6 +38,18 @@ fn what_is_not_said_has_a_default() {
 }
 
 #[test]
+fn a_budget_has_its_defaults_where_nothing_is_said_and_no_limit_where_zero_is() {
+    let seconds = std::time::Duration::from_secs;
+    let usual = read(GOOD, &[]).unwrap().brakes.budgets;
+    assert_eq!((usual.ticket.runs, usual.ticket.run_time), (Some(20), Some(seconds(86_400))));
+    assert_eq!((usual.ticket.tokens, usual.day.runs, usual.daemon.cost_micros), (None, None, None));
+    let text = format!("{GOOD}[brakes.ticket]\nrun_seconds = 0\ncost_usd = 2.5\n[brakes.day]\nruns = 7\n");
+    let told = read(&text, &[]).unwrap().brakes.budgets;
+    assert_eq!((told.ticket.runs, told.ticket.run_time), (Some(20), None));
+    assert_eq!((told.ticket.cost_micros, told.day.runs), (Some(2_500_000), Some(7)));
+}
+
+#[test]
 fn the_environment_wins_over_the_file_and_flags_over_both() {
     let environment = [
         ("OPENPOD_AGENTD_HEARTBEAT__INTERVAL_SECONDS", "5"),
@@ -114,6 +126,15 @@ fn a_mistake_names_key_value_and_file() {
             "[executor]\non_stop = \"wait\"",
             "executor.on_stop = \"wait\" (in agentd.toml): must be leave or kill",
         ),
+        (
+            "[brakes.day]\ncost_usd = -1.5",
+            "brakes.day.cost_usd = -1.5 (in agentd.toml): must be from 0 to 1000000000 dollars",
+        ),
+        ("[brakes]\nstill_runs = 0", "brakes.still_runs = 0 (in agentd.toml): must be from 1 to 100"),
+        (
+            "[policy.tickets]\non_give_up = \"sulk\"",
+            "policy.tickets.on_give_up = \"sulk\" (in agentd.toml): ",
+        ),
         ("not toml", "configuration file (in agentd.toml): "),
     ];
     for (text, expected) in table {
@@ -186,14 +207,12 @@ fn the_example_names_every_key_and_is_right() {
             }
         }
     }
-    for (part, keys) in known["policy"].as_object().unwrap() {
-        missing.extend(
-            keys.as_object()
-                .unwrap()
-                .keys()
-                .map(|key| format!("/policy/{part}/{key}"))
-                .filter(|path| example.pointer(path).is_none()),
-        );
+    for section in ["policy", "brakes"] {
+        for (part, keys) in known[section].as_object().unwrap() {
+            let keys = keys.as_object().into_iter().flat_map(|keys| keys.keys());
+            let paths = keys.map(|key| format!("/{section}/{part}/{key}"));
+            missing.extend(paths.filter(|path| example.pointer(path).is_none()));
+        }
     }
     assert_eq!(missing, [""; 0]);
 }

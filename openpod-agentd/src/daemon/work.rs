@@ -21,7 +21,7 @@ impl Daemon {
     pub(super) async fn handle(&mut self, event: Event) -> Result<(), DaemonError> {
         match event {
             // What goes on is not settled.
-            Event::Ended { news: Input::RunEnded(RunEnding::Left), .. } => Ok(()),
+            Event::Ended { news: Input::RunEnded(RunEnding::Left, _), .. } => Ok(()),
             Event::Ended { ticket, intent, news } => self.tell(&ticket, news, Some(intent)).await,
             Event::Hint { .. } | Event::Beat { .. } | Event::Scouted(_) | Event::Tick if self.stopping => {
                 Ok(())
@@ -149,7 +149,7 @@ impl Daemon {
             let revised = self.jobs.values().find(|job| job.state == State::Revised);
             let revised = revised.map(|job| job.ticket.clone());
             let some_work = revised.is_some() || !self.assigned.is_empty() || !self.free.is_empty();
-            if self.stopping || self.free_places() == 0 || !some_work {
+            if self.stopping || self.free_places() == 0 || !some_work || !self.admits() {
                 self.seat.leave_line();
                 return Ok(());
             }
@@ -166,6 +166,16 @@ impl Daemon {
 
     pub(super) fn places_taken(&self) -> usize {
         self.jobs.values().filter(|job| job.state.takes_place()).count()
+    }
+
+    /// Whether the brakes let another ticket be begun. Says so when they do not, once.
+    fn admits(&mut self) -> bool {
+        let brake = self.brakes.admit(self.places_taken() > 0, self.clock.now(), &self.rules).err();
+        if let Some(brake) = brake.as_ref().filter(|_| brake != self.kept_back) {
+            tracing::warn!(reason = %brake, "no ticket is begun");
+        }
+        self.kept_back = brake;
+        self.kept_back.is_none()
     }
 
     fn free_places(&self) -> usize {

@@ -54,6 +54,7 @@ impl Effects {
                 commits: change.commits,
                 files: change.files,
                 patch_sha256: hex::encode(change.patch_sha256),
+                patch_id: hex::encode(change.patch_id),
             }))),
             Err(error) => Err(of_workspace(&error)),
         }

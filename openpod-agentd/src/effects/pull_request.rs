@@ -237,7 +237,14 @@ mod tests {
     }
 
     fn change() -> Change {
-        Change { base: "b".into(), head: "h".into(), commits: 1, files: 1, patch_sha256: "ab".into() }
+        Change {
+            base: "b".into(),
+            head: "h".into(),
+            commits: 1,
+            files: 1,
+            patch_sha256: "ab".into(),
+            patch_id: "cd".into(),
+        }
     }
 
     fn pull(title: &str) -> Value {

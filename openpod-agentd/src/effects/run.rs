@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::failure::of_shim;
 use super::{Effects, Outcome, key_of};
 use crate::crash;
-use crate::executor::{RunEnd, RunOutcome, RunSpec};
-use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding};
+use crate::executor::{RunEnd, RunLimits, RunOutcome, RunSpec};
+use crate::job::brakes::{Allowance, Used};
+use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding, State};
 use crate::shim::{Found, Living, Place, Status};
 use crate::wording;
 use crate::workspace::remove_all;
@@ -90,7 +91,7 @@ impl Effects {
     }
 
     /// Runs the worker to its end, or takes up the run of this attempt where it stands.
-    pub(super) async fn run(&self, job: &Job, attempt: u32) -> Outcome {
+    pub(super) async fn run(&self, job: &Job, attempt: u32, allowance: Allowance) -> Outcome {
         let run = self.runs.begin(&job.ticket);
         let _busy = run.busy.lock().await;
         let directory = self.run_directory(job);
@@ -103,16 +104,16 @@ impl Effects {
         match (last, found) {
             (Some(run_dir), Some(Found::Living(living))) => {
                 tracing::info!("the worker still runs, and is followed again");
-                self.follow(&Place::beside(&run_dir), living, &run).await
+                self.follow(job, &Place::beside(&run_dir), living, &run).await
             }
-            (_, Some(Found::Over(status))) if counts(&status) => ended(status),
+            (_, Some(Found::Over(status))) if counts(&status) => ended(status, self.taken(job)),
             _ => {
                 self.end_all_below(&directory).await?;
                 let place = Place::beside(&free);
-                let spec = self.spec(job, attempt, free, &place).await?;
+                let spec = self.spec(job, attempt, allowance, free, &place).await?;
                 tracing::info!(log = %place.log().display(), "the worker begins");
                 let begun = place.start(&self.helper, spec, self.executor.resources).await;
-                self.follow(&place, begun.map_err(|error| of_shim(&error))?, &run).await
+                self.follow(job, &place, begun.map_err(|error| of_shim(&error))?, &run).await
             }
         }
     }
@@ -121,13 +122,14 @@ impl Effects {
         &self,
         job: &Job,
         attempt: u32,
+        allowance: Allowance,
         run_dir: PathBuf,
         place: &Place,
     ) -> Result<RunSpec, Failure> {
         let assignment = self.run_directory(job).join("assignment.json");
         let ticket_json = tokio::fs::read(&assignment)
             .await
-            .map_err(|error| Failure::passing(Class::Worker, format!("{}: {error}", assignment.display())))?;
+            .map_err(|error| Failure::passing(Class::Disk, format!("{}: {error}", assignment.display())))?;
         let unique = format!("{} {}", run_dir.display(), self.clock.now().as_micros());
         Ok(RunSpec {
             id: hex::encode(&Sha256::digest(unique)[..12]),
@@ -138,23 +140,34 @@ impl Effects {
             ticket_json,
             attempt,
             environment: self.executor.environment.clone(),
-            limits: self.executor.limits,
+            limits: RunLimits { wall: allowance.wall, ..self.executor.limits },
+            allowance,
             sandbox: self.executor.sandbox.clone(),
             alone: true,
             secrets: self.secrets.clone(),
         })
     }
 
-    async fn follow(&self, place: &Place, living: Living, run: &Run) -> Outcome {
+    async fn follow(&self, job: &Job, place: &Place, living: Living, run: &Run) -> Outcome {
         // Should this future be dropped, the daemon stops at once.
         let _end = (!self.runs.leave).then(|| living.end_on_drop());
         tokio::select! {
-            status = place.over(living) => return ended(status.map_err(|error| of_shim(&error))?),
-            () = self.runs.left() => return Ok(Input::RunEnded(RunEnding::Left)),
+            status = place.over(living) => return ended(status.map_err(|error| of_shim(&error))?, self.taken(job)),
+            () = self.runs.left() => return Ok(Input::RunEnded(RunEnding::Left, Used::default())),
             () = run.cancel.cancelled() => {}
         }
-        self.end_run(place).await?;
-        Ok(Input::RunEnded(RunEnding::Interrupted))
+        let used = match self.end_run(place).await? {
+            Some(Status::Ended { outcome }) => used(&outcome),
+            _ => self.taken(job),
+        };
+        Ok(Input::RunEnded(RunEnding::Interrupted, used))
+    }
+
+    /// What a run took that cannot say so any more.
+    fn taken(&self, job: &Job) -> Used {
+        let State::Running { started_at, allowance, .. } = &job.state else { return Used::default() };
+        let run_time = self.clock.now().since(*started_at).min(allowance.wall);
+        Used { run_time, ..Used::default() }
     }
 
     /// Stops every run of the ticket, whoever started it.
@@ -182,7 +195,7 @@ impl Effects {
         Ok(())
     }
 
-    async fn end_run(&self, place: &Place) -> Result<(), Failure> {
+    async fn end_run(&self, place: &Place) -> Result<Option<Status>, Failure> {
         let patience = self.executor.limits.grace + BEYOND_GRACE;
         place.end(patience).await.map_err(|error| of_shim(&error))
     }
@@ -217,9 +230,13 @@ fn counts(status: &Status) -> bool {
     }
 }
 
-fn ended(status: Status) -> Outcome {
+fn ended(status: Status, taken: Used) -> Outcome {
+    let mut used = taken;
     let ending = match status {
-        Status::Ended { outcome } => ending(outcome),
+        Status::Ended { outcome } => {
+            used = self::used(&outcome);
+            ending(outcome)
+        }
         Status::Lost => {
             tracing::warn!("the worker lost its shim, and was ended");
             RunEnding::Badly { reason: "the worker was cut off in the middle".to_owned() }
@@ -228,7 +245,14 @@ fn ended(status: Status) -> Outcome {
         Status::NotStarted { reason, full } => return Err(not_started(reason, full)),
         Status::Void => return Err(Failure::passing(Class::Program, "the worker's shim did not begin")),
     };
-    Ok(Input::RunEnded(ending))
+    Ok(Input::RunEnded(ending, used))
+}
+
+fn used(outcome: &RunOutcome) -> Used {
+    if let Some(reason) = &outcome.refused_claim {
+        tracing::warn!(reason, "what the worker claims to have used is not believed");
+    }
+    Used { run_time: outcome.ended_at.since(outcome.started_at), usage: outcome.usage }
 }
 
 fn not_started(reason: String, full: bool) -> Failure {

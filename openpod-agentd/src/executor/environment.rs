@@ -17,12 +17,13 @@ pub(super) fn environment(
 ) -> BTreeMap<OsString, OsString> {
     let inherited = INHERITED.iter().filter_map(|name| Some((OsString::from(name), own(name)?)));
     let configured = spec.environment.iter().map(|(name, value)| (name.into(), value.into()));
-    let given: [(&str, OsString); 8] = [
+    let given: [(&str, OsString); 9] = [
         ("HOME", files.home().into()),
         ("TMPDIR", files.tmp().into()),
         ("OPENPOD_WORKSPACE", spec.workspace.clone().into()),
         ("OPENPOD_TICKET_FILE", files.ticket().into()),
         ("OPENPOD_SUMMARY_FILE", files.summary_file().into()),
+        ("OPENPOD_USAGE_FILE", files.usage_file().into()),
         ("OPENPOD_RUN_DIR", spec.run_dir.clone().into()),
         ("OPENPOD_RUN_ID", spec.id.clone().into()),
         ("OPENPOD_ATTEMPT", spec.attempt.to_string().into()),

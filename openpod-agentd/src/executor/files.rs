@@ -12,6 +12,9 @@ use super::ExecutorError;
 use crate::redaction::Redactor;
 
 const SUMMARY: &str = "summary.md";
+const USAGE: &str = "usage.json";
+/// Of the claim, in bytes.
+const LONGEST_USAGE: u64 = 16 << 10;
 /// Of the summary, in bytes.
 const LONGEST_SUMMARY: u64 = 16 << 10;
 
@@ -35,11 +38,13 @@ impl RunFiles {
         let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&ticket);
         made.and_then(|mut file| file.write_all(ticket_json)).map_err(at(&ticket))?;
         // An earlier run's words are not this one's.
-        let summary = files.summary_file();
-        match std::fs::remove_file(&summary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&summary)(error)),
-            _ => Ok(files),
+        for word in [files.summary_file(), files.usage_file()] {
+            match std::fs::remove_file(&word) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&word)(error)),
+                _ => {}
+            }
         }
+        Ok(files)
     }
 
     pub(super) fn home(&self) -> PathBuf {
@@ -58,24 +63,39 @@ impl RunFiles {
         self.directory.join(SUMMARY)
     }
 
+    pub(super) fn usage_file(&self) -> PathBuf {
+        self.directory.join(USAGE)
+    }
+
     /// The assignment as standard input: a file, so a worker that does not read it holds nobody up.
     pub(super) fn standard_input(&self) -> Result<File, ExecutorError> {
         let ticket = self.ticket();
         File::open(&ticket).map_err(at(&ticket))
     }
 
-    /// What the worker says it did. Only a plain file of its own counts: a link could lead to the daemon's files.
+    /// What the worker says it did.
     pub(super) fn summary(&self, redactor: &Redactor) -> Option<String> {
+        let bytes = self.own(SUMMARY, LONGEST_SUMMARY)?;
+        let text = redactor.text(&String::from_utf8_lossy(&bytes)).trim().to_owned();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// What the worker says it used, as it stands there.
+    pub(super) fn usage_claim(&self) -> Option<Vec<u8>> {
+        self.own(USAGE, LONGEST_USAGE)
+    }
+
+    /// A file of the worker's. Only a plain one of its own counts: a link could lead to the daemon's files.
+    fn own(&self, name: &str, longest: u64) -> Option<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(openat(&self.open, SUMMARY, flags, Mode::empty()).ok()?);
+        let file = File::from(openat(&self.open, name, flags, Mode::empty()).ok()?);
         let about = file.metadata().ok()?;
         if !about.is_file() || about.nlink() != 1 {
             return None;
         }
         let mut bytes = Vec::new();
-        file.take(LONGEST_SUMMARY).read_to_end(&mut bytes).ok()?;
-        let text = redactor.text(&String::from_utf8_lossy(&bytes)).trim().to_owned();
-        (!text.is_empty()).then_some(text)
+        file.take(longest).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
     }
 }
 

@@ -11,11 +11,12 @@ use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use super::environment::environment;
 use super::files::{RunFiles, at};
 use super::log::Log;
+use super::meter::{BETWEEN_LOOKS, Meter};
 use super::{ExecutorError, Orders, RunEnd, RunLimits, RunSpec};
 use crate::process::{Group, find_program, kin};
 
@@ -63,10 +64,11 @@ impl Worker {
     pub(super) async fn run_to_end(
         mut self,
         log: &mut Log,
+        meter: &mut Meter<'_>,
         limits: &RunLimits,
         orders: &Orders,
     ) -> Result<RunEnd, ExecutorError> {
-        let stop = self.follow(log, limits, orders).await?;
+        let stop = self.follow(log, meter, limits, orders).await?;
         let status = self.clear_away(log, limits.grace, orders).await?;
         Ok(match stop {
             Stop::Because(end) => end,
@@ -77,6 +79,7 @@ impl Worker {
     async fn follow(
         &mut self,
         log: &mut Log,
+        meter: &mut Meter<'_>,
         limits: &RunLimits,
         orders: &Orders,
     ) -> Result<Stop, ExecutorError> {
@@ -84,6 +87,8 @@ impl Worker {
         let leader = self.group.leader_ended();
         tokio::pin!(wall, leader);
         let mut heard = Instant::now();
+        let mut looks = interval(BETWEEN_LOOKS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let silent = sleep_until(limits.idle.map_or_else(far_away, |idle| heard + idle));
             tokio::select! {
@@ -95,6 +100,11 @@ impl Worker {
                     heard = Instant::now();
                     if !log.take(chunk)? {
                         return Ok(Stop::Because(RunEnd::OutputLimit));
+                    }
+                }
+                _ = looks.tick(), if meter.is_limited() => {
+                    if meter.look() {
+                        return Ok(Stop::Because(RunEnd::UsageLimit));
                     }
                 }
                 () = silent => return Ok(Stop::Because(RunEnd::Idle)),

@@ -2,22 +2,38 @@
 //!
 //! News that do not fit the state are ignored: they are echoes of something that is over.
 
+mod attempt;
+
+use std::time::Duration;
+
 use openpod_sdk::api::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::brakes::{BreakerRules, Budgets, used};
 use super::effect::Effect;
 use super::failure::{Class, Failure, Remedy};
 use super::input::{Input, RunEnding, Standing};
 use super::state::{State, Verdict};
 use super::{Job, Trouble};
+use attempt::{eased, gave_up, held, not_begun, refused, weighed, worker_failed};
 
 /// What the configuration says about jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rules {
     /// How often the worker may fail in one round.
     pub max_attempts: u32,
+    /// How many runs in a row may leave what they found.
+    pub max_still: u32,
     /// What becomes of a ticket that is given up.
     pub on_give_up: OnGiveUp,
+    /// How long the workspace of a ticket that was refused is kept.
+    pub keep_rejected: Duration,
+    /// How long a run may take.
+    pub wall: Duration,
+    /// What may be spent.
+    pub budgets: Budgets,
+    /// When the breaker opens.
+    pub breaker: BreakerRules,
 }
 
 /// What becomes of a ticket that is given up.
@@ -41,22 +57,23 @@ pub struct Step {
 }
 
 /// Decides what follows from a piece of news.
-pub fn decide(job: &Job, input: Input, now: Timestamp, rules: Rules) -> Step {
+pub fn decide(job: &Job, input: Input, now: Timestamp, rules: &Rules) -> Step {
     let ignored = Step { job: job.clone(), effect: None };
     match input {
         Input::Failed { effect, failure } => match job.pending() {
             Some(pending) if pending.name() == effect => failed(job.clone(), failure, now, rules),
             _ => ignored,
         },
-        Input::Seen { standing, asked_at } => seen(job.clone(), standing, asked_at),
+        Input::Seen { standing, asked_at } => seen(job.clone(), standing, asked_at, now, rules),
         Input::Due => due(job.clone(), now),
+        Input::Eased => eased(job.clone()),
         Input::Restarted => restarted(job.clone()),
         outcome => advance(job.clone(), outcome, now, rules).unwrap_or(ignored),
     }
 }
 
 /// An effect succeeded. `None` when the job does not wait for it.
-fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: Rules) -> Option<Step> {
+fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: &Rules) -> Option<Step> {
     let state = match (job.state.clone(), outcome) {
         (State::Wanted { .. }, Input::Claimed { version }) => {
             job.touched = now;
@@ -68,27 +85,40 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: Rules) -> Option
             job.pushed = pushed.or(job.pushed);
             State::Prepared
         }
-        (State::Prepared, Input::Briefed) => {
+        (State::Prepared, Input::Allowed(allowance)) => {
             job.attempts += 1;
-            State::Running { attempt: job.attempts, started_at: now }
+            job.spent.begin(&allowance);
+            State::Running { attempt: job.attempts, started_at: now, allowance }
         }
-        (State::Running { .. }, Input::RunEnded(ending)) => match ending {
-            RunEnding::Well { summary } => State::Ran { summary, ended_at: now },
-            RunEnding::Badly { reason } => return Some(worker_failed(job, reason, now, rules)),
-            RunEnding::Interrupted => {
-                job.attempts -= 1;
-                job.state = State::Prepared;
-                return Some(Step { job, effect: None });
+        (State::Prepared, Input::Held { brake, until }) => return Some(held(job, &brake, until)),
+        (State::Prepared, Input::Exhausted(brake)) => gave_up(Class::Worker, brake.to_string(), rules),
+        (State::Running { allowance, .. }, Input::RunEnded(ending, used)) => {
+            let settled = |mut job: Job| {
+                job.spent.settle(&allowance, &used);
+                job
+            };
+            let (summary, failed) = match ending {
+                RunEnding::Well { summary } => (summary, None),
+                RunEnding::Badly { reason } => (None, Some(reason)),
+                RunEnding::Interrupted => {
+                    job.attempts -= 1;
+                    job.state = State::Prepared;
+                    return Some(Step { job: settled(job), effect: None });
+                }
+                RunEnding::Left => return None,
+            };
+            job = settled(job);
+            State::Ran { summary, ended_at: now, failed }
+        }
+        (State::Ran { summary, failed, .. }, Input::Collected(change)) => {
+            job.progress.note(change.as_ref().map(|change| change.patch_id.as_str()));
+            match weighed(&job, change, failed) {
+                Ok(change) => State::Committed { change, summary },
+                Err(reason) => return Some(worker_failed(job, reason, now, rules)),
             }
-            RunEnding::Left => return None,
-        },
-        (State::Ran { summary, .. }, Input::Collected(change)) => match change {
-            Some(change) if job.pushed.as_ref() != Some(&change.head) => State::Committed { change, summary },
-            _ => {
-                return Some(worker_failed(job, "it ended without changing anything".to_owned(), now, rules));
-            }
-        },
+        }
         (State::Committed { change, summary }, Input::Pushed) => {
+            job.progress.publish(&change.patch_id);
             job.pushed = Some(change.head.clone());
             State::Pushed { change, summary }
         }
@@ -120,7 +150,8 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: Rules) -> Option
 }
 
 /// An effect did not succeed.
-fn failed(job: Job, failure: Failure, now: Timestamp, rules: Rules) -> Step {
+fn failed(job: Job, failure: Failure, now: Timestamp, rules: &Rules) -> Step {
+    let job = not_begun(job);
     let at_its_end = !job.state.takes_place();
     let times = job.trouble.as_ref().map_or(0, |trouble| trouble.times) + 1;
     let remedy = failure.remedy(times);
@@ -134,13 +165,13 @@ fn failed(job: Job, failure: Failure, now: Timestamp, rules: Rules) -> Step {
         },
         Remedy::Lose => enter(job, State::Lost { cleaned: false }),
         _ if matches!(job.state, State::Wanted { .. }) => enter(job, State::Lost { cleaned: false }),
-        Remedy::Attempt => worker_failed(job, reason, now, rules),
+        Remedy::Attempt => refused(job, reason, now, rules),
         Remedy::GiveUp => enter(job, gave_up(class, reason, rules)),
     }
 }
 
 /// The platform told something about the ticket.
-fn seen(mut job: Job, standing: Standing, asked_at: Timestamp) -> Step {
+fn seen(job: Job, standing: Standing, asked_at: Timestamp, now: Timestamp, rules: &Rules) -> Step {
     let ignored = Step { job: job.clone(), effect: None };
     let newer = match (standing.version(), job.version) {
         (Some(seen), Some(known)) => seen > known,
@@ -163,18 +194,33 @@ fn seen(mut job: Job, standing: Standing, asked_at: Timestamp) -> Step {
         (State::Delivered { .. }, Standing::Open { .. }) => ignored,
         _ if !job.is_open() => ignored,
         (_, Standing::Open { version, .. } | Standing::HandedIn { version }) => {
-            job.version = job.version.max(version);
-            Step { job, effect: None }
+            let version = job.version.max(version);
+            Step { job: Job { version, ..job }, effect: None }
         }
-        (_, Standing::Approved) => settle(job, Verdict::Approved),
-        (_, Standing::Rejected) => settle(job, Verdict::Rejected),
-        (_, Standing::Cancelled) => enter(job, State::Cancelled { cleaned: false }),
-        (_, Standing::NotOurs) => enter(job, State::Lost { cleaned: false }),
+        (_, Standing::Approved) => {
+            stop(job, State::Settled { verdict: Verdict::Approved, cleaned: false }, now)
+        }
+        (_, Standing::Rejected) => {
+            // Nobody removes what may be asked for again.
+            let kept_until = (!rules.keep_rejected.is_zero()).then(|| now.plus(rules.keep_rejected));
+            stop(
+                Job { kept_until, ..job },
+                State::Settled { verdict: Verdict::Rejected, cleaned: false },
+                now,
+            )
+        }
+        (_, Standing::Cancelled) => stop(job, State::Cancelled { cleaned: false }, now),
+        (_, Standing::NotOurs) => stop(job, State::Lost { cleaned: false }, now),
     }
 }
 
-fn settle(job: Job, verdict: Verdict) -> Step {
-    enter(job, State::Settled { verdict, cleaned: false })
+/// Nothing more is done for the ticket. What a run has taken until now, it has taken.
+fn stop(mut job: Job, state: State, now: Timestamp) -> Step {
+    if let State::Running { allowance, started_at, .. } = &job.state {
+        let used = used(&Input::Eased, *started_at, now).unwrap_or_default();
+        job.spent.settle(allowance, &used);
+    }
+    enter(job, state)
 }
 
 /// The ticket is to be worked on again: a new round, as soon as there is a place.
@@ -183,6 +229,7 @@ fn reopen(mut job: Job, version: Option<u64>) -> Step {
     job.attempts = 0;
     job.version = version.or(job.version);
     job.worker_failure = None;
+    job.kept_until = None;
     enter(job, State::Revised)
 }
 
@@ -192,6 +239,7 @@ fn due(mut job: Job, now: Timestamp) -> Step {
     }
     match job.due_at() {
         Some(time) if time <= now => {
+            job.kept_until = None;
             if let Some(trouble) = &mut job.trouble {
                 trouble.not_before = None;
             }
@@ -204,29 +252,15 @@ fn due(mut job: Job, now: Timestamp) -> Step {
 
 /// A run that was under way is looked for, like every effect: it may go on, have ended, or be lost.
 fn restarted(job: Job) -> Step {
+    if job.is_held() {
+        return eased(job);
+    }
     let effect = job.pending().filter(|_| job.due_at().is_none());
     Step { job, effect }
 }
 
-/// The worker gets another chance in the same workspace, or none.
-fn worker_failed(mut job: Job, reason: String, now: Timestamp, rules: Rules) -> Step {
-    if job.attempts >= rules.max_attempts {
-        return enter(job, gave_up(Class::Worker, reason, rules));
-    }
-    job.worker_failure = Some(reason.clone());
-    job.state = State::Prepared;
-    let not_before = Some(now.plus(Class::Worker.pause(job.attempts)));
-    job.trouble = Some(Trouble { times: job.attempts, reason, not_before });
-    Step { job, effect: None }
-}
-
-fn gave_up(class: Class, reason: String, rules: Rules) -> State {
-    let leave = rules.on_give_up == OnGiveUp::Leave;
-    State::GaveUp { class, reason, leave, said: false, released: false, cleaned: false }
-}
-
 fn try_again(mut job: Job, times: u32, reason: String, not_before: Timestamp) -> Step {
-    job.trouble = Some(Trouble { times, reason, not_before: Some(not_before) });
+    job.trouble = Some(Trouble { times, reason, not_before: Some(not_before), held: false });
     Step { job, effect: None }
 }
 

@@ -2,6 +2,7 @@
 
 use openpod_sdk::api::Timestamp;
 
+use super::brakes::Allowance;
 use super::state::{Change, Published};
 
 /// One wish. Each may be carried out twice without harm, because whoever does it looks first when in doubt.
@@ -25,6 +26,8 @@ pub enum Effect {
     Run {
         /// This attempt.
         attempt: u32,
+        /// What it may take.
+        allowance: Allowance,
     },
     /// Collect what the worker changed.
     Collect {

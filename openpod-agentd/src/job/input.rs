@@ -2,6 +2,7 @@
 
 use openpod_sdk::api::{AgentKeyId, ApprovalStatus, ChecksSummary, TicketStatus, Timestamp};
 
+use super::brakes::{Allowance, Brake, Used};
 use super::failure::Failure;
 use super::state::{Change, Published};
 
@@ -20,10 +21,23 @@ pub enum Input {
         /// The branch that the pull request goes to.
         base_branch: String,
     },
-    /// What the worker must know is written down.
+    /// What the worker must know is written down. The brakes make one of the next three of it.
     Briefed,
+    /// A run may begin.
+    Allowed(Allowance),
+    /// A run may not begin yet.
+    Held {
+        /// Why.
+        brake: Brake,
+        /// It may ask again then, or when the brakes have moved.
+        until: Option<Timestamp>,
+    },
+    /// No run may begin for this ticket any more.
+    Exhausted(Brake),
+    /// The brakes have moved: whoever is held asks again.
+    Eased,
     /// The worker's process is gone.
-    RunEnded(RunEnding),
+    RunEnded(RunEnding, Used),
     /// The worker's changes, checked; `None` when there are none.
     Collected(Option<Change>),
     /// The branch is on the forge.
@@ -66,6 +80,21 @@ pub enum Input {
     Due,
     /// The daemon begins and finds the job in its journal.
     Restarted,
+}
+
+impl Input {
+    /// Whether it says that an effect was carried out.
+    pub fn is_success(&self) -> bool {
+        !matches!(
+            self,
+            Input::Eased
+                | Input::RunEnded(RunEnding::Left | RunEnding::Interrupted, _)
+                | Input::Failed { .. }
+                | Input::Seen { .. }
+                | Input::Due
+                | Input::Restarted
+        )
+    }
 }
 
 /// How a worker's process ended.

@@ -1,6 +1,7 @@
 //! Which work to take, by what the configuration says.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use openpod_sdk::api::applications::Application;
 use openpod_sdk::api::me::Membership;
@@ -54,6 +55,8 @@ pub struct TicketPolicy {
     pub max_attempts: u32,
     /// What becomes of a ticket that is given up.
     pub on_give_up: OnGiveUp,
+    /// How long the workspace of a ticket that was refused is kept.
+    pub keep_rejected: Duration,
     /// Where a ticket goes when it is handed in: in_review or done.
     pub finish_as: TicketStatus,
 }
@@ -236,6 +239,7 @@ mod tests {
             max_concurrent: 1,
             max_attempts: 3,
             on_give_up: OnGiveUp::Release,
+            keep_rejected: Duration::ZERO,
             finish_as: TicketStatus::InReview,
         }
     }

@@ -3,6 +3,7 @@
 use openpod_sdk::api::{ChecksSummary, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::brakes::Allowance;
 use super::failure::Class;
 
 /// Where a job stands.
@@ -24,13 +25,19 @@ pub enum State {
         attempt: u32,
         /// Since when.
         started_at: Timestamp,
+        /// What it may take.
+        #[serde(default)]
+        allowance: Allowance,
     },
-    /// The worker ended well. What it did was not looked at yet.
+    /// The worker ended. What it left was not looked at yet.
     Ran {
         /// What it says about its work.
         summary: Option<String>,
         /// When it ended; also the time of the commit, so that collecting twice gives the same commit.
         ended_at: Timestamp,
+        /// Why it ended badly: then what it left is only compared with what it found.
+        #[serde(default)]
+        failed: Option<String>,
     },
     /// Its work is a commit in the outbound repository, and was checked.
     Committed {
@@ -129,6 +136,9 @@ pub struct Change {
     pub files: u32,
     /// SHA-256 of the binary patch from base to head, in hexadecimal.
     pub patch_sha256: String,
+    /// The same for the same change, wherever its base and its lines have moved.
+    #[serde(default)]
+    pub patch_id: String,
 }
 
 /// What is on the forge.

@@ -3,12 +3,15 @@
 use openpod_sdk::api::{PositionId, TicketId, Timestamp};
 
 use crate::job::Job;
+use crate::job::brakes::Brakes;
 
 /// One thing to write down. Entries that are given together are written together, or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
     /// A job as it stands now.
     Job(Box<Job>, Timestamp),
+    /// The brakes as they stand now.
+    Brakes(Box<Brakes>),
     /// An effect is about to be carried out.
     Opened(String, Timestamp),
     /// An effect was carried out, or has failed for good.

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::JournalError;
 use crate::job::Job;
+use crate::job::brakes::Brakes;
 
 /// Everything that was written down and still matters.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,9 +19,14 @@ pub struct Replay {
     pub open_intents: Vec<String>,
     /// Positions that were applied to.
     pub applied: BTreeSet<PositionId>,
+    /// What was spent, and what stands in the way of more.
+    pub brakes: Brakes,
     /// What was learnt, by name.
     pub facts: BTreeMap<String, String>,
 }
+
+/// The fact that holds the brakes.
+pub(super) const BRAKES: &str = "brakes";
 
 pub(super) fn replay(connection: &Connection, path: &Path) -> Result<Replay, JournalError> {
     let wrong = |source| JournalError::Database { path: path.to_owned(), source };
@@ -38,6 +44,10 @@ pub(super) fn replay(connection: &Connection, path: &Path) -> Result<Replay, Jou
     let applied = pairs(connection, "SELECT position, '' FROM applied").map_err(wrong)?;
     replay.applied = applied.into_iter().map(|(position, _)| PositionId::from(position)).collect();
     replay.facts = pairs(connection, "SELECT name, value FROM facts").map_err(wrong)?.into_iter().collect();
+    if let Some(text) = replay.facts.remove(BRAKES) {
+        let unreadable = |source| JournalError::Brakes { path: path.to_owned(), source };
+        replay.brakes = serde_json::from_str(&text).map_err(unreadable)?;
+    }
     Ok(replay)
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::replay::replay;
+use super::replay::{BRAKES, replay};
 use super::{Entry, JournalError, Replay, connect};
 use crate::crash;
 
@@ -132,11 +132,21 @@ fn put(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<bool> {
                 .prepare_cached("INSERT INTO applied VALUES (?1, ?2) ON CONFLICT (position) DO NOTHING")?
                 .execute(params![position.as_str(), at.as_micros()])?;
         }
-        Entry::Fact(name, value) => {
-            transaction
-                .prepare_cached("INSERT INTO facts VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")?
-                .execute(params![name, value])?;
+        Entry::Brakes(brakes) => {
+            let text = serde_json::to_string(brakes)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            put_fact(transaction, BRAKES, &text)?;
         }
+        Entry::Fact(name, value) => put_fact(transaction, name, value)?,
     }
     Ok(false)
+}
+
+fn put_fact(transaction: &Transaction<'_>, name: &str, value: &str) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?
+        .execute(params![name, value])?;
+    Ok(())
 }

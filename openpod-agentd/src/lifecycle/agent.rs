@@ -123,6 +123,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
     let daemon = Daemon::new(daemon::Parts {
         me,
         policy: agent.policy.clone(),
+        rules: config.rules(&agent.policy),
         pace: config.heartbeat,
         branch_prefix: config.git.branch_prefix.clone(),
         client,

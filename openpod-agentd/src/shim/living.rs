@@ -134,18 +134,19 @@ impl Place {
         Ok(status)
     }
 
-    /// Ends the run, whatever it does: asks, waits as long as `patience`, then kills. Returns when it is over.
-    pub(crate) async fn end(&self, patience: Duration) -> Result<(), ShimError> {
+    /// Ends the run, whatever it does: asks, waits as long as `patience`, then kills. Returns when it is over, with
+    /// how it ended if it lived.
+    pub(crate) async fn end(&self, patience: Duration) -> Result<Option<Status>, ShimError> {
         if !self.exists() {
-            return Ok(());
+            return Ok(None);
         }
-        let Found::Living(mut living) = self.find().await? else { return Ok(()) };
+        let Found::Living(mut living) = self.find().await? else { return Ok(None) };
         living.ask_to_end();
         if tokio::time::timeout(patience, living.gone()).await.is_err() {
             tracing::warn!(shim = %self.directory.display(), "a shim did not end in time and is killed");
             living.kill();
         }
-        self.ended(living, Status::Void).await.map(drop)
+        self.ended(living, Status::Void).await.map(Some)
     }
 
     /// Returns when the run is over.

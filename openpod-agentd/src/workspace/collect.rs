@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::error::WorkspaceError;
 use super::layout::COLLECTED;
 use super::limits::{Changed, check_link};
+use super::patch_id::PatchId;
 use super::prepare::Refs;
 use super::snapshot::Staging;
 use super::{Change, Collected, CommitMessage, JobKey, Workspaces};
@@ -163,14 +164,19 @@ impl Workspaces {
             return Err(WorkspaceError::refused("the branch no longer descends from its base"));
         }
         let commits = here(&["rev-list", "--count", &format!("{base}..{tip}")]).line().await?;
-        let mut patch = Sha256::new();
+        let (mut patch, mut same) = (Sha256::new(), PatchId::default());
         let diff = here(&["diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, tip]);
-        diff.feed(|chunk| patch.update(chunk)).await?;
+        diff.feed(|chunk| {
+            patch.update(chunk);
+            same.update(chunk);
+        })
+        .await?;
         Ok(Change {
             base: refs.base.clone(),
             commits: commits.parse().unwrap_or(u32::MAX),
             files: u32::try_from(changed.len()).unwrap_or(u32::MAX),
             patch_sha256: patch.finalize().into(),
+            patch_id: same.finalize(),
             changed_paths: changed.into_iter().map(|file| file.path).collect(),
             head,
         })

@@ -31,6 +31,7 @@ fn spec(script: &str) -> (RunSpec, TempDir) {
         attempt: 2,
         environment: BTreeMap::from([("EXTRA".into(), "configured".into()), ("HOME".into(), "/root".into())]),
         limits: RunLimits { wall: LONG, idle: None, grace: LONG, output_bytes: 1 << 20 },
+        allowance: Default::default(),
         sandbox: None,
         alone: false,
         secrets: vec!["opk_live_secret".into()],

@@ -5,16 +5,34 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::job::Candidate;
+use crate::job::brakes::{Allowance, Brake, Budget, Quantity, Scope, Usage, Used};
 use crate::job::state::{Change, Published};
 
-const RULES: Rules = Rules { max_attempts: 2, on_give_up: OnGiveUp::Release };
+const RULES: Rules = Rules {
+    max_attempts: 2,
+    max_still: 9,
+    on_give_up: OnGiveUp::Release,
+    keep_rejected: Duration::from_secs(3600),
+    wall: Duration::from_secs(600),
+    budgets: Budgets { run: NO_LIMIT, ticket: NONE, day: NONE, daemon: NONE },
+    breaker: BreakerRules { failures: 5, pause: Duration::from_secs(60), longest: Duration::from_secs(3600) },
+};
+const NO_LIMIT: Allowance = Allowance { wall: Duration::ZERO, tokens: None, cost_micros: None };
+const NONE: Budget = Budget { runs: None, run_time: None, tokens: None, cost_micros: None };
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
 
 fn change(head: &str) -> Change {
-    Change { base: "b0".into(), head: head.into(), commits: 1, files: 2, patch_sha256: "ab".repeat(32) }
+    Change {
+        base: "b0".into(),
+        head: head.into(),
+        commits: 1,
+        files: 2,
+        patch_sha256: "ab".repeat(32),
+        patch_id: format!("p-{head}"),
+    }
 }
 
 fn pull_request() -> Published {
@@ -47,8 +65,9 @@ fn states() -> Vec<State> {
         State::Wanted { untouched: true },
         State::Claimed,
         State::Prepared,
-        State::Running { attempt: 1, started_at: at(100) },
-        State::Ran { summary: summary.clone(), ended_at: at(100) },
+        State::Running { attempt: 1, started_at: at(100), allowance: ALLOWANCE },
+        State::Ran { summary: summary.clone(), ended_at: at(100), failed: None },
+        State::Ran { summary: None, ended_at: at(100), failed: Some("exit 1".into()) },
         State::Committed { change: change.clone(), summary: summary.clone() },
         State::Pushed { change: change.clone(), summary: summary.clone() },
         State::Proposed { change: change.clone(), summary: summary.clone(), pull_request: pull_request() },
@@ -74,15 +93,28 @@ fn states() -> Vec<State> {
     ]
 }
 
+const ALLOWANCE: Allowance = Allowance { wall: Duration::from_secs(600), tokens: None, cost_micros: None };
+const USED: Used = Used { run_time: Duration::from_secs(9), usage: Usage { tokens: 70, cost_micros: 5 } };
+
+fn used_up() -> Brake {
+    Brake::UsedUp { scope: Scope::Ticket, what: Quantity::Runs, limit: 20 }
+}
+
+fn badly(reason: &str) -> Input {
+    Input::RunEnded(RunEnding::Badly { reason: reason.into() }, USED)
+}
+
 fn outcomes() -> Vec<Input> {
     vec![
         Input::Claimed { version: Some(4) },
         prepared(),
-        Input::Briefed,
-        Input::RunEnded(RunEnding::Well { summary: None }),
-        Input::RunEnded(RunEnding::Badly { reason: "exit 1".into() }),
-        Input::RunEnded(RunEnding::Interrupted),
-        Input::RunEnded(RunEnding::Left),
+        Input::Allowed(ALLOWANCE),
+        Input::Held { brake: used_up(), until: Some(at(500)) },
+        Input::Exhausted(used_up()),
+        Input::RunEnded(RunEnding::Well { summary: None }, USED),
+        badly("exit 1"),
+        Input::RunEnded(RunEnding::Interrupted, USED),
+        Input::RunEnded(RunEnding::Left, Used::default()),
         Input::Collected(Some(change("h1"))),
         Input::Collected(None),
         Input::Pushed,
@@ -152,7 +184,7 @@ fn row(state: &State, inputs: Vec<Input>) -> String {
         .into_iter()
         .map(|input| {
             let before = job(state.clone());
-            let after = decide(&before, input, at(102), RULES).job;
+            let after = decide(&before, input, at(102), &RULES).job;
             if after == before { '·' } else { letter(&after.state) }
         })
         .collect()
@@ -160,33 +192,34 @@ fn row(state: &State, inputs: Vec<Input>) -> String {
 
 #[test]
 fn every_pair_of_state_and_news_is_decided() {
-    // Columns of outcomes: claimed prepared briefed well badly interrupted left change nothing pushed proposed verified
-    // delivered said released cleaned. Of failures: passing doubted worker lasting not-ours.
-    // Of sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due and restarted.
+    // Columns of outcomes: claimed prepared allowed held exhausted well badly interrupted left change nothing pushed
+    // proposed verified delivered said released cleaned. Of failures: passing doubted worker lasting not-ours. Of
+    // sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due, eased and restarted.
     let table = [
-        //                       outcomes           failures  sightings
-        ("wanted", "C···············", "WWlll", "·······", "··"),
-        ("claimed", "·P··············", "CCPgl", "·CCsscl", "··"),
-        ("prepared", "··R·············", "PPPgl", "·PPsscl", "··"),
-        ("running", "···NPP··········", "RRPgl", "·RRsscl", "··"),
-        ("ran", "·······MP·······", "NNPgl", "·NNsscl", "··"),
-        ("committed", "·········U······", "MMPgl", "·MMsscl", "··"),
-        ("pushed", "··········O·····", "UUPgl", "·UUsscl", "··"),
-        ("proposed", "···········V····", "OOPgl", "·OOsscl", "··"),
-        ("verified", "············D···", "VVPgl", "·VVsscl", "··"),
-        ("delivered", "·············DDD", "DDDDD", "··Dsscl", "··"),
-        ("delivered", "················", "·····", "·ADsscl", "··"),
-        ("revised", "················", "·····", "·AAsscl", "W·"),
-        ("gave_up", "·············ggg", "ggggg", "·······", "··"),
-        ("gave_up", "·············ggg", "ggggg", "·······", "··"),
-        ("gave_up", "·············ggg", "ggggg", "·······", "··"),
-        ("gave_up", "················", "·····", "·A·····", "··"),
-        ("settled", "·············sss", "sssss", "·······", "··"),
-        ("settled", "················", "·····", "·A·····", "··"),
-        ("lost", "·············lll", "lllll", "·······", "··"),
-        ("lost", "················", "·····", "·A·····", "··"),
-        ("cancelled", "·············ccc", "ccccc", "·······", "··"),
-        ("cancelled", "················", "·····", "·A·····", "··"),
+        //                        outcomes            failures  sightings
+        ("wanted", "C·················", "WWlll", "·······", "···"),
+        ("claimed", "·P················", "CCPgl", "·CCsscl", "···"),
+        ("prepared", "··RPg·············", "PPPgl", "·PPsscl", "···"),
+        ("running", "·····NNP··········", "PPPgl", "·RRsscl", "···"),
+        ("ran", "·········MP·······", "NNPgl", "·NNsscl", "···"),
+        ("ran", "·········PP·······", "NNPgl", "·NNsscl", "···"),
+        ("committed", "···········U······", "MMPgl", "·MMsscl", "···"),
+        ("pushed", "············O·····", "UUPgl", "·UUsscl", "···"),
+        ("proposed", "·············V····", "OOPgl", "·OOsscl", "···"),
+        ("verified", "··············D···", "VVPgl", "·VVsscl", "···"),
+        ("delivered", "···············DDD", "DDDDD", "··Dsscl", "···"),
+        ("delivered", "··················", "·····", "·ADsscl", "···"),
+        ("revised", "··················", "·····", "·AAsscl", "W··"),
+        ("gave_up", "···············ggg", "ggggg", "·······", "···"),
+        ("gave_up", "···············ggg", "ggggg", "·······", "···"),
+        ("gave_up", "···············ggg", "ggggg", "·······", "···"),
+        ("gave_up", "··················", "·····", "·A·····", "···"),
+        ("settled", "···············sss", "sssss", "·······", "···"),
+        ("settled", "··················", "·····", "·A·····", "···"),
+        ("lost", "···············lll", "lllll", "·······", "···"),
+        ("lost", "··················", "·····", "·A·····", "···"),
+        ("cancelled", "···············ccc", "ccccc", "·······", "···"),
+        ("cancelled", "··················", "·····", "·A·····", "···"),
     ];
     for (state, (name, after_outcome, after_failure, after_sighting, after_time)) in
         states().iter().zip(table)
@@ -195,7 +228,11 @@ fn every_pair_of_state_and_news_is_decided() {
         assert_eq!(row(state, outcomes()), after_outcome, "outcomes in {state:?}");
         assert_eq!(row(state, failures(state)), after_failure, "failures in {state:?}");
         assert_eq!(row(state, sightings()), after_sighting, "sightings in {state:?}");
-        assert_eq!(row(state, vec![Input::Due, Input::Restarted]), after_time, "time in {state:?}");
+        assert_eq!(
+            row(state, vec![Input::Due, Input::Eased, Input::Restarted]),
+            after_time,
+            "time in {state:?}"
+        );
     }
     assert_eq!(states().len(), table.len());
 }
@@ -204,7 +241,7 @@ fn every_pair_of_state_and_news_is_decided() {
 fn after(mut job: Job, news: impl IntoIterator<Item = Input>) -> Step {
     let mut effect = None;
     for input in news {
-        Step { job, effect } = decide(&job, input, at(102), RULES);
+        Step { job, effect } = decide(&job, input, at(102), &RULES);
     }
     Step { job, effect }
 }
@@ -213,8 +250,8 @@ fn way_to_delivered(head: &str) -> Vec<Input> {
     vec![
         Input::Claimed { version: Some(4) },
         prepared(),
-        Input::Briefed,
-        Input::RunEnded(RunEnding::Well { summary: Some("did it".into()) }),
+        Input::Allowed(ALLOWANCE),
+        Input::RunEnded(RunEnding::Well { summary: Some("did it".into()) }, USED),
         Input::Collected(Some(change(head))),
         Input::Pushed,
         Input::Proposed(pull_request()),
@@ -248,7 +285,7 @@ fn a_revision_goes_the_same_way_again_on_the_same_branch() {
 
 #[test]
 fn a_revision_that_makes_no_new_commit_is_a_failure_of_the_worker() {
-    let mut second = job(State::Ran { summary: None, ended_at: at(100) });
+    let mut second = job(State::Ran { summary: None, ended_at: at(100), failed: None });
     second.pushed = Some("h1".into());
     let step = after(second, [Input::Collected(Some(change("h1")))]);
     assert_eq!(step.job.state, State::Prepared);
@@ -256,15 +293,70 @@ fn a_revision_that_makes_no_new_commit_is_a_failure_of_the_worker() {
 }
 
 #[test]
+fn the_patch_that_is_published_is_no_revision_even_in_a_new_commit() {
+    let mut second = job(State::Ran { summary: None, ended_at: at(100), failed: None });
+    second.progress.publish("p-h1");
+    second.pushed = Some("h1".into());
+    let again = Change { head: "h2".into(), ..change("h1") };
+    let step = after(second, [Input::Collected(Some(again))]);
+    assert_eq!(step.job.state, State::Prepared);
+    assert_eq!(step.job.worker_failure.as_deref(), Some("it left the change as it was, in a new commit"));
+}
+
+#[test]
+fn a_patch_that_a_failed_run_left_is_published_when_the_next_one_says_that_it_is_done() {
+    let failed = job(State::Ran { summary: None, ended_at: at(100), failed: Some("exit 1".into()) });
+    let back = after(failed, [Input::Collected(Some(change("h1")))]).job;
+    assert_eq!((back.state.clone(), back.worker_failure.as_deref()), (State::Prepared, Some("exit 1")));
+    let well = Input::RunEnded(RunEnding::Well { summary: None }, USED);
+    let same = after(back, [Input::Allowed(ALLOWANCE), well, Input::Collected(Some(change("h1")))]).job;
+    assert_eq!(same.state.name(), "committed");
+}
+
+#[test]
+fn runs_that_lead_nowhere_end_sooner_than_the_attempts_do() {
+    let rules = Rules { max_attempts: 9, max_still: 2, ..RULES };
+    let run = |job: Job, left: Option<Change>| {
+        let news = [Input::Allowed(ALLOWANCE), badly("exit 1"), Input::Collected(left)];
+        news.into_iter().fold(job, |job, input| decide(&job, input, at(102), &rules).job)
+    };
+    let prepared = Job { attempts: 0, ..job(State::Prepared) };
+    let moved = ["h1", "h2", "h3"].into_iter().fold(prepared, |job, head| run(job, Some(change(head))));
+    assert_eq!((moved.attempts, moved.state.name()), (3, "prepared"), "each left something new");
+    let once = run(moved, Some(change("h3")));
+    assert_eq!(once.state.name(), "prepared");
+    let twice = run(once, Some(Change { head: "h9".into(), ..change("h3") }));
+    let State::GaveUp { class: Class::Worker, reason, .. } = twice.state else { panic!("{twice:?}") };
+    assert_eq!(reason, "2 runs in a row left what they found; of the last one: exit 1");
+}
+
+#[test]
+fn the_workspace_of_a_ticket_that_was_refused_stays_until_its_time_is_over_or_it_is_reopened() {
+    let delivered = after(fresh(), way_to_delivered("h1")).job;
+    let seen = |standing, seconds| Input::Seen { standing, asked_at: at(seconds) };
+    let refused = after(delivered, [seen(Standing::Rejected, 200)]);
+    assert_eq!((refused.job.state.name(), refused.effect.clone()), ("settled", None));
+    let until = at(102).plus(RULES.keep_rejected);
+    assert_eq!((refused.job.due_at(), refused.job.is_open()), (Some(until), false));
+    assert_eq!(after(refused.job.clone(), [Input::Restarted]).effect, None);
+    assert_eq!(decide(&refused.job, Input::Due, until, &RULES).effect, Some(Effect::Clean));
+
+    let open = |version| seen(Standing::Open { revision: false, version: Some(version) }, 300);
+    assert_eq!(after(refused.job.clone(), [open(6)]).job.state.name(), "settled", "that was before");
+    let reopened = after(refused.job, [open(9)]).job;
+    assert_eq!((reopened.state.name(), reopened.round, reopened.due_at()), ("revised", 2, None));
+}
+
+#[test]
 fn a_worker_that_keeps_failing_ends_with_an_apology_and_a_released_ticket() {
-    let badly = || Input::RunEnded(RunEnding::Badly { reason: "exit status 1".into() });
-    let first = after(fresh(), [Input::Claimed { version: None }, prepared(), Input::Briefed, badly()]);
+    let fails = || [Input::Allowed(ALLOWANCE), badly("exit status 1"), Input::Collected(None)];
+    let first = after(fresh(), [Input::Claimed { version: None }, prepared()].into_iter().chain(fails()));
     assert_eq!((first.job.state.name(), first.effect), ("prepared", None));
     let due = first.job.due_at().unwrap();
     assert_eq!(due, at(103));
-    let second = decide(&first.job, Input::Due, due, RULES);
+    let second = decide(&first.job, Input::Due, due, &RULES);
     assert_eq!(second.effect, Some(Effect::Brief { attempt: 2 }));
-    let given_up = after(second.job, [Input::Briefed, badly()]);
+    let given_up = after(second.job, fails());
     assert_eq!(given_up.effect, Some(Effect::Apologise { reason: "exit status 1".into(), leave: false }));
     let said = after(given_up.job, [Input::Said]);
     assert_eq!(said.effect, Some(Effect::Release));
@@ -278,8 +370,8 @@ fn a_worker_that_keeps_failing_ends_with_an_apology_and_a_released_ticket() {
 fn a_ticket_that_is_left_is_taken_up_again_only_when_somebody_changed_it() {
     let rules = Rules { on_give_up: OnGiveUp::Leave, ..RULES };
     let failure = Failure::lasting(Class::Git, "the repository refused the branch");
-    let committed = job(states()[5].clone());
-    let given_up = decide(&committed, Input::Failed { effect: "push", failure }, at(102), rules);
+    let committed = job(states()[6].clone());
+    let given_up = decide(&committed, Input::Failed { effect: "push", failure }, at(102), &rules);
     let reason = "the repository refused the branch".to_owned();
     assert_eq!(given_up.effect, Some(Effect::Apologise { reason, leave: true }));
     let said = after(given_up.job, [Input::Said]);
@@ -299,17 +391,23 @@ fn a_ticket_that_is_left_is_taken_up_again_only_when_somebody_changed_it() {
 
 #[test]
 fn a_run_that_the_daemon_itself_stopped_does_not_count() {
-    let running = after(fresh(), [Input::Claimed { version: None }, prepared(), Input::Briefed]).job;
+    let running =
+        after(fresh(), [Input::Claimed { version: None }, prepared(), Input::Allowed(ALLOWANCE)]).job;
     assert_eq!(running.attempts, 1);
-    let stopped = after(running.clone(), [Input::RunEnded(RunEnding::Interrupted)]);
+    let stopped = after(running.clone(), [Input::RunEnded(RunEnding::Interrupted, USED)]);
     assert_eq!((stopped.job.attempts, stopped.effect), (0, None));
     let restarted = after(stopped.job, [Input::Restarted]);
     assert_eq!(restarted.effect, Some(Effect::Brief { attempt: 1 }));
 
     // A run that was left, or whose daemon was killed, is looked for; that is no new attempt.
-    for news in [vec![Input::RunEnded(RunEnding::Left), Input::Restarted], vec![Input::Restarted]] {
+    for news in
+        [vec![Input::RunEnded(RunEnding::Left, Used::default()), Input::Restarted], vec![Input::Restarted]]
+    {
         let looked_for = after(running.clone(), news);
-        assert_eq!((looked_for.job, looked_for.effect), (running.clone(), Some(Effect::Run { attempt: 1 })));
+        assert_eq!(
+            (looked_for.job, looked_for.effect),
+            (running.clone(), Some(Effect::Run { attempt: 1, allowance: ALLOWANCE }))
+        );
     }
 }
 
@@ -317,14 +415,14 @@ fn a_run_that_the_daemon_itself_stopped_does_not_count() {
 fn passing_trouble_is_tried_again_with_growing_pauses_and_as_late_as_asked() {
     let fails = |job: &Job, seconds, retry_after| {
         let failure = Failure { retry_after, ..Failure::passing(Class::Platform, "502") };
-        decide(job, Input::Failed { effect: "push", failure }, at(seconds), RULES).job
+        decide(job, Input::Failed { effect: "push", failure }, at(seconds), &RULES).job
     };
-    let first = fails(&job(states()[5].clone()), 100, None);
+    let first = fails(&job(states()[6].clone()), 100, None);
     assert_eq!(first.due_at(), Some(at(101)));
-    assert_eq!(decide(&first, Input::Due, at(100), RULES).effect, None);
-    let tried = decide(&first, Input::Due, at(101), RULES);
+    assert_eq!(decide(&first, Input::Due, at(100), &RULES).effect, None);
+    let tried = decide(&first, Input::Due, at(101), &RULES);
     assert_eq!(tried.effect, Some(Effect::Push { head: "h1".into() }));
-    assert_eq!(decide(&tried.job, Input::Due, at(101), RULES).effect, None, "it is on its way already");
+    assert_eq!(decide(&tried.job, Input::Due, at(101), &RULES).effect, None, "it is on its way already");
     let second = fails(&tried.job, 101, None);
     assert_eq!(second.due_at(), Some(at(103)));
     assert_eq!(fails(&second, 200, Some(Duration::from_secs(60))).due_at(), Some(at(260)));
@@ -336,9 +434,9 @@ fn passing_trouble_is_tried_again_with_growing_pauses_and_as_late_as_asked() {
 fn what_is_not_believed_is_shown_six_times() {
     let doubted = |job: &Job| {
         let failure = Failure::doubted(Class::Platform, "no such pull request");
-        decide(job, Input::Failed { effect: "verify", failure }, at(100), RULES).job
+        decide(job, Input::Failed { effect: "verify", failure }, at(100), &RULES).job
     };
-    let fifth = (0..5).fold(job(states()[7].clone()), |job, _| doubted(&job));
+    let fifth = (0..5).fold(job(states()[8].clone()), |job, _| doubted(&job));
     assert_eq!(fifth.state.name(), "proposed");
     assert_eq!(doubted(&fifth).state.name(), "gave_up");
 }
@@ -368,7 +466,7 @@ fn a_platform_without_versions_must_say_that_a_change_is_asked_for() {
 
 #[test]
 fn the_echo_of_an_effect_that_is_over_changes_nothing() {
-    let pushed = job(states()[6].clone());
+    let pushed = job(states()[7].clone());
     let echo = Input::Failed { effect: "push", failure: Failure::lasting(Class::Git, "late") };
     assert_eq!(after(pushed.clone(), [echo]).job, pushed);
 }
@@ -378,7 +476,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         ["claim", "prepare", "brief", "run", "collect", "push", "propose", "verify", "deliver", "report"];
     let failure = (prop::sample::select(effects.to_vec()), prop::sample::select(kinds_of_failure().to_vec()))
         .prop_map(|(effect, failure)| Input::Failed { effect, failure });
-    let news = [outcomes(), sightings(), vec![Input::Due, Input::Restarted]].concat();
+    let news = [outcomes(), sightings(), vec![Input::Due, Input::Eased, Input::Restarted]].concat();
     prop_oneof![3 => prop::sample::select(news), 1 => failure]
 }
 
@@ -389,7 +487,7 @@ proptest! {
     ) {
         let mut current = fresh();
         for (n, input) in news.into_iter().enumerate() {
-            let Step { job, effect } = decide(&current, input, at(103 + n as i64 * 400), RULES);
+            let Step { job, effect } = decide(&current, input, at(103 + n as i64 * 400), &RULES);
             prop_assert!(job.attempts <= RULES.max_attempts);
             if matches!(effect, Some(Effect::Deliver { .. })) {
                 prop_assert!(job.pushed.is_some() && job.published.is_some());
