@@ -44,7 +44,9 @@ pub(super) fn tell_brakes(before: &Brakes, after: &Brakes) {
     match after.breaker() {
         _ if !after.is_moved(before) => {}
         Breaker::Closed { .. } => tracing::info!("runs may begin again"),
-        Breaker::Open { cause, until, .. } => tracing::warn!(%until, reason = %Brake::Open(cause.clone()), "no run begins"),
+        Breaker::Open { cause, until, .. } => {
+            tracing::warn!(%until, reason = %Brake::Open(cause.clone()), "no run begins")
+        }
         Breaker::Probing { cause, canary, .. } => {
             tracing::info!(%canary, reason = %Brake::Canary(cause.clone()), "one run goes first");
         }

@@ -184,10 +184,7 @@ fn a_program_that_is_missing_stops_all_runs_until_one_has_shown_that_it_is_back(
     fails(&mut brakes, "a", 110);
     let why = "several tickets in a row failed at run (program)";
     assert_eq!(asks(&mut brakes, &job("c"), 111), format!("held until 170: {why}"));
-    assert_eq!(
-        brakes.admit(false, at(111), &RULES).unwrap_err().to_string(),
-        format!("{why}")
-    );
+    assert_eq!(brakes.admit(false, at(111), &RULES).unwrap_err().to_string(), format!("{why}"));
     assert!(brakes.admit(true, at(170), &RULES).is_err() && brakes.admit(false, at(170), &RULES).is_ok());
 
     fails(&mut brakes, "c", 170);
