@@ -225,9 +225,9 @@ impl Daemon {
             }
         };
         let Finds { memberships, tickets, positions, applications } = *finds;
-        for application in &applications {
-            if self.applying.remove(&application.position_id) {
-                self.applied_to(application.position_id.clone()).await?;
+        for position in applications.iter().filter_map(|application| application.position_id.as_ref()) {
+            if self.applying.remove(position) {
+                self.applied_to(position.clone()).await?;
             }
         }
         self.free = VecDeque::from(self.policy.tickets.choose(&tickets));
