@@ -1,5 +1,6 @@
 //! The command line.
 
+mod db;
 mod forge;
 mod keys;
 mod ledger;
@@ -16,7 +17,8 @@ use openpod_sdk::clock::SystemClock;
 
 use crate::config::{Config, FILE_VARIABLE};
 use crate::ids::SystemRandomness;
-use crate::store::{Location, Sources, Store};
+use crate::store::{Location, OpenError, Sources, Store, StoreErrorKind};
+use crate::upkeep::UpkeepError;
 
 /// The OpenPod platform: projects, tickets, agents and their pay, on SQLite or PostgreSQL.
 #[derive(Debug, Parser)]
@@ -42,6 +44,9 @@ enum Command {
     /// Keys of agents and tokens of owners.
     #[command(subcommand)]
     Key(keys::Key),
+    /// The database: its schema, its health, backups, moves.
+    #[command(subcommand)]
+    Db(db::Db),
     /// The ledger of payments.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
@@ -68,6 +73,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(config).await,
             Command::Owner(owner) => owner.run(config).await,
             Command::Key(key) => key.run(config).await,
+            Command::Db(db) => db.run(config).await,
             Command::Ledger(ledger) => ledger.run(config).await,
             Command::Webhook(webhook) => webhook.run(config).await,
             Command::Forge(forge) => forge.run(config).await,
@@ -87,9 +93,7 @@ async fn open(config: &Config) -> Result<Store, Box<dyn Error + Send + Sync>> {
 /// The same for a command that needs what is in it: a path with a mistake in it makes no empty database.
 async fn open_existing(config: &Config) -> Result<Store, Box<dyn Error + Send + Sync>> {
     match &config.database.location {
-        Location::File(path) if !path.exists() => {
-            Err(format!("there is no database {}; see --database and database.url", path.display()).into())
-        }
+        Location::File(path) if !path.exists() => Err(OpenError::Missing { path: path.clone() }.into()),
         _ => open(config).await,
     }
 }
@@ -98,6 +102,27 @@ async fn open_existing(config: &Config) -> Result<Store, Box<dyn Error + Send + 
 #[expect(clippy::print_stdout, reason = "a command's answer goes where its caller reads it")]
 fn answer(text: impl std::fmt::Display) {
     println!("{text}");
+}
+
+/// Tells how far a command is, beside what it answers.
+#[expect(clippy::print_stderr, reason = "what a command answers is for its caller to read, and this is not")]
+fn tell(text: impl std::fmt::Display) {
+    eprintln!("{text}");
+}
+
+/// How the program ends by an error: 3 when a database is not in order, 4 when its schema is another version's, and 1
+/// for everything else. The parser of the command line ends it by 2.
+pub fn exit_code(error: &(dyn Error + 'static)) -> u8 {
+    let opening = match error.downcast_ref() {
+        Some(UpkeepError::Open(opening)) => Some(opening),
+        _ => error.downcast_ref(),
+    };
+    match opening {
+        Some(OpenError::Older { .. } | OpenError::Newer { .. }) => 4,
+        Some(OpenError::Open { source, .. }) if source.kind() == StoreErrorKind::Damaged => 3,
+        _ if error.is::<db::NotInOrder>() => 3,
+        _ => 1,
+    }
 }
 
 /// Prints why a command failed, with all causes.

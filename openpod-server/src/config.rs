@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use database::Database;
+pub(crate) use database::location as database_location;
 pub use forge::LocalForge;
 pub use github::GithubApp;
 pub use limits::CallLimits;
@@ -63,7 +64,8 @@ struct Raw {
 }
 
 /// A value that is not what its key asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} must {must}, not {value:?}")]
 pub struct Mistake {
     /// Which key.
     pub key: &'static str,
@@ -94,7 +96,7 @@ pub enum ConfigError {
     #[error("the configuration: {0}")]
     Read(#[from] config::ConfigError),
     /// A value is not what its key asks for.
-    #[error("the configuration: {} must {}, not {:?}, in {place}", mistake.key, mistake.must, mistake.value)]
+    #[error("the configuration: {mistake}, in {place}")]
     Mistake {
         /// Which, and why.
         mistake: Mistake,

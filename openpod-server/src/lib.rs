@@ -31,4 +31,5 @@ pub mod owner;
 pub mod rate_limit;
 pub mod router;
 pub mod store;
+pub mod upkeep;
 pub mod webhooks;

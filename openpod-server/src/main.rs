@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             openpod_server::cli::complain(&*error);
-            ExitCode::FAILURE
+            ExitCode::from(openpod_server::cli::exit_code(&*error))
         }
     }
 }

@@ -11,6 +11,9 @@
 //!   dialect    the few things that each does in its own way
 //! ```
 //!
+//! Opening a database brings it to its schema by `migrations`. `tables` knows all tables in their order, for `transfer`,
+//! which copies everything from one database to another, and `inspection` looks whether the schema and its rows are sound.
+//!
 //! Below the engines there is one file for each aggregate, with its queries as functions of [`Tx`]. A script is
 //! async, because on PostgreSQL it waits; on SQLite it runs on a database thread and never does.
 //!
@@ -25,6 +28,7 @@ mod postgres;
 mod script;
 mod signals;
 mod sqlite;
+mod tables;
 mod times;
 mod tx;
 mod value;
@@ -37,6 +41,7 @@ pub mod deliveries;
 pub mod delivery_log;
 pub mod dialect;
 pub mod idempotency_keys;
+pub mod inspection;
 pub mod keys;
 pub mod knowledge;
 pub mod ledger;
@@ -49,8 +54,10 @@ pub mod projects;
 pub mod repositories;
 pub mod standings;
 pub mod tickets;
+pub mod transfer;
 pub mod webhooks;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -63,9 +70,15 @@ use sqlite::claim::Claim;
 
 pub use error::{OpenError, StoreError, StoreErrorKind};
 pub use location::{Address, BadAddress, Location};
+pub use migrations::{STEPS, Step, version};
 pub use tx::Tx;
 pub(crate) use value::params;
 pub use value::{FromValue, Json, Row, ToValue, Value};
+
+/// Leaves a file of SQLite's that nobody has open as one file at rest, flushed to the disk.
+pub(crate) fn settle_file(file: &Path) -> Result<(), StoreError> {
+    sqlite::settle(file)
+}
 
 impl std::fmt::Debug for Sources {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,12 +95,29 @@ pub struct Sources {
     pub randomness: Arc<dyn Randomness>,
 }
 
+/// How a database is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'s> {
+    /// Whether no other process may be at work on it: no server on a file, nobody at all on a PostgreSQL database.
+    pub alone: bool,
+    /// The steps that bring it to its schema, also from nothing. Without them it must be there, and stays as it is.
+    pub steps: Option<&'s [Step]>,
+}
+
+impl Opening<'static> {
+    /// Beside others, with this version's schema.
+    pub const NEWEST: Self = Self { alone: false, steps: Some(&STEPS) };
+    /// Beside others, whatever its schema.
+    pub const AS_IT_IS: Self = Self { alone: false, steps: None };
+}
+
 /// The database. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
     /// Held by a server on a file of SQLite's.
     _claim: Option<Arc<Claim>>,
+    migrated: Arc<[&'static str]>,
     signals: Arc<Signals>,
     sources: Sources,
 }
@@ -102,29 +132,54 @@ enum Engine {
 impl Store {
     /// Opens the database for a server. A file admits one at a time; a PostgreSQL database any number.
     pub async fn open_for_server(location: Location, sources: Sources) -> Result<Store, OpenError> {
-        let claim = match &location {
-            Location::File(path) => Some(Arc::new(Claim::take(path)?)),
-            Location::Memory | Location::Postgres(_) => None,
-        };
-        Ok(Store { _claim: claim, ..Self::open(location, sources).await? })
+        let alone = matches!(location, Location::File(_));
+        Self::open_as(location, sources, Opening { alone, ..Opening::NEWEST }).await
     }
 
     /// Opens the database, or creates it, and brings it to this version's schema. A server may be running on it.
     pub async fn open(location: Location, sources: Sources) -> Result<Store, OpenError> {
+        Self::open_as(location, sources, Opening::NEWEST).await
+    }
+
+    /// Opens the database as `opening` says.
+    pub async fn open_as(
+        location: Location,
+        sources: Sources,
+        opening: Opening<'_>,
+    ) -> Result<Store, OpenError> {
         let signals = Arc::new(Signals::default());
         let file = match location {
             Location::File(path) => Some(path),
             Location::Memory => None,
             Location::Postgres(address) => {
-                let opened = postgres::Engine::open(&address, &sources, Arc::clone(&signals)).await?;
-                return Ok(Store { engine: Engine::Postgres(opened), _claim: None, signals, sources });
+                let opened =
+                    postgres::Engine::open(&address, &sources, Arc::clone(&signals), opening).await?;
+                let (engine, migrated) = (Engine::Postgres(opened.0), opened.1.into());
+                return Ok(Store { engine, _claim: None, migrated, signals, sources });
             }
         };
+        let claim = match &file {
+            Some(path) if opening.steps.is_none() && !path.exists() => {
+                return Err(OpenError::Missing { path: path.clone() });
+            }
+            Some(path) if opening.alone => Some(Arc::new(Claim::take(path)?)),
+            _ => None,
+        };
         let (told, kept) = (Arc::clone(&signals), sources.clone());
-        let open = move || sqlite::Engine::open(file.as_deref(), &kept, told);
+        let (alone, steps) = (opening.alone, opening.steps.map(<[Step]>::to_vec));
+        let open = move || {
+            let opening = Opening { alone, steps: steps.as_deref() };
+            sqlite::Engine::open(file.as_deref(), &kept, told, opening)
+        };
         let opened = tokio::task::spawn_blocking(open).await;
-        let engine = opened.map_err(|_| OpenError::Interrupted)??;
-        Ok(Store { engine: Engine::Sqlite(Arc::new(engine)), _claim: None, signals, sources })
+        let (engine, migrated) = opened.map_err(|_| OpenError::Interrupted)??;
+        let engine = Engine::Sqlite(Arc::new(engine));
+        Ok(Store { engine, _claim: claim, migrated: migrated.into(), signals, sources })
+    }
+
+    /// The steps of the schema that were taken when it was opened.
+    pub fn migrated(&self) -> &[&'static str] {
+        &self.migrated
     }
 
     /// Where times and ids come from. Within a transaction ask that instead.
@@ -150,10 +205,11 @@ impl Store {
         }
     }
 
-    /// Runs a script as one transaction. `Ok` means that all of it is on disk, `Err` that none of it is.
+    /// Runs a script as one transaction. `Ok` means that all of it is on disk, `Err` that none of it is. When others who
+    /// write at the same time are in its way, it is undone and run again, from a copy.
     pub async fn write<T, E, S>(&self, script: S) -> Result<T, E>
     where
-        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
@@ -161,6 +217,29 @@ impl Store {
             Engine::Sqlite(engine) => engine.write(script).await,
             Engine::Postgres(engine) => engine.write(script).await,
         }
+    }
+
+    /// The same for a script that cannot be run again.
+    pub(crate) async fn write_once<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.write(script).await,
+            Engine::Postgres(engine) => engine.write_once(script).await,
+        }
+    }
+
+    /// Writes all that is committed into a new file of SQLite's, while work goes on; only a database of SQLite's can.
+    pub(crate) async fn save(&self, file: &Path) -> Result<(), StoreError> {
+        let Engine::Sqlite(engine) = &self.engine else {
+            return Err(StoreError::misused("a PostgreSQL database is transferred, not saved"));
+        };
+        let (engine, file) = (Arc::clone(engine), file.to_owned());
+        let saved = tokio::task::spawn_blocking(move || engine.save(&file)).await;
+        saved.map_err(|_| StoreError::closed())?
     }
 
     /// Completes after a commit that wrote into the outbox. One that happened since the last call counts, so look

@@ -6,7 +6,9 @@ mod server {
     mod applications;
     mod audit;
     mod bad_input;
+    mod contention;
     mod databases;
+    mod db_command;
     mod deliveries;
     mod full_disk;
     mod github;
@@ -16,7 +18,9 @@ mod server {
     mod knowledge;
     mod ledger;
     mod messages;
+    mod migrations;
     mod openapi;
+    mod outages;
     mod owners;
     mod permissions;
     mod process;
@@ -24,7 +28,9 @@ mod server {
     mod projects;
     mod random_operations;
     mod tickets;
+    mod tls;
     mod two_engines;
+    mod upkeep;
     mod watching;
     mod webhooks;
     mod world;

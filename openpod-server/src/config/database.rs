@@ -43,7 +43,9 @@ pub(crate) fn location(key: &'static str, text: &str) -> Result<Location, Mistak
         Some(path) if !path.is_empty() => Ok(Location::File(path.into())),
         _ => {
             let must = "be sqlite: and a path, such as sqlite:/var/lib/openpod/openpod.db, or postgres: and an address";
-            Err(Mistake::new(key, text, must))
+            // Whatever it was meant to be, it may hold a password.
+            let shown = text.rsplit_once('@').map_or(text.to_owned(), |(_, host)| format!("…@{host}"));
+            Err(Mistake::new(key, shown, must))
         }
     }
 }

@@ -140,7 +140,11 @@ impl From<Violations> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error.kind() {
-            StoreErrorKind::Busy | StoreErrorKind::Full | StoreErrorKind::Closed => Self::new(
+            StoreErrorKind::Busy
+            | StoreErrorKind::Collided
+            | StoreErrorKind::Lost
+            | StoreErrorKind::Full
+            | StoreErrorKind::Closed => Self::new(
                 ErrorCode::Unavailable,
                 "the server cannot save or read this now; try again in a moment",
             )

@@ -65,7 +65,10 @@ impl Once {
     pub async fn write<E, S>(self, app: &App, script: S) -> Result<Answer<E>, ApiError>
     where
         E: Endpoint,
-        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>> + Send + 'static,
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>>
+            + Clone
+            + Send
+            + 'static,
     {
         let write = app.store().write(move |tx| {
             Box::pin(async move {
@@ -86,7 +89,10 @@ impl Once {
     pub async fn write_secret<E, S>(self, app: &App, script: S) -> Result<Answer<E>, ApiError>
     where
         E: Endpoint,
-        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>> + Send + 'static,
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>>
+            + Clone
+            + Send
+            + 'static,
     {
         let write = app.store().write(move |tx| {
             Box::pin(async move {
@@ -105,7 +111,10 @@ impl Once {
     pub async fn write_shown_once<E, S>(self, app: &App, what: &str, script: S) -> Result<Answer<E>, ApiError>
     where
         E: Endpoint,
-        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>> + Send + 'static,
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>>
+            + Clone
+            + Send
+            + 'static,
     {
         let sentence =
             format!("this very call made a {what} before, and showed it then; it cannot be shown again");

@@ -7,6 +7,10 @@ use deadpool_postgres::PoolError;
 use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;
 
+/// What PostgreSQL says as it ends a connection, or before it can begin one.
+const ENDING: [SqlState; 3] =
+    [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW];
+
 /// A query that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the database: {message}")]
@@ -20,6 +24,10 @@ pub struct StoreError {
 pub enum StoreErrorKind {
     /// Another program holds it, or it cannot be reached. Later it may work.
     Busy,
+    /// Others who wrote at the same time were in the way. The transaction was undone; again it may work.
+    Collided,
+    /// The connection ended. What was not yet being committed is undone.
+    Lost,
     /// The disk is full. When there is space again it works.
     Full,
     /// The store is closing, or its thread has died.
@@ -30,6 +38,8 @@ pub enum StoreErrorKind {
     Constraint,
     /// It holds what this version does not understand.
     Unreadable,
+    /// The file is damaged, or is no database.
+    Damaged,
     /// Anything else.
     Failed,
 }
@@ -38,6 +48,11 @@ impl StoreError {
     /// What to do about it follows from this.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
+    }
+
+    /// Whether a transaction that failed by it before its commit is undone and worth another try.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Collided | StoreErrorKind::Lost)
     }
 
     /// The store is closing, or its thread has died.
@@ -63,6 +78,7 @@ impl From<rusqlite::Error> for StoreError {
             rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreErrorKind::Busy,
                 ErrorCode::DiskFull => StoreErrorKind::Full,
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreErrorKind::Damaged,
                 ErrorCode::ConstraintViolation if unique.contains(&failure.extended_code) => {
                     StoreErrorKind::Duplicate
                 }
@@ -78,12 +94,14 @@ impl From<rusqlite::Error> for StoreError {
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(failure) = error.as_db_error() else {
-            let kind =
-                if error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>()) {
-                    StoreErrorKind::Busy
-                } else {
-                    StoreErrorKind::Failed
-                };
+            if let Some(rustls::Error::InvalidCertificate(why)) = tls_failure(&error) {
+                let message = format!(
+                    "its certificate is refused ({why}); whoever issued it can be named with sslrootcert=<file> in the address"
+                );
+                return Self { kind: StoreErrorKind::Failed, message };
+            }
+            let broke = error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>());
+            let kind = if broke { StoreErrorKind::Lost } else { StoreErrorKind::Failed };
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             return Self { kind, message: format!("{error}{cause}") };
         };
@@ -91,13 +109,21 @@ impl From<tokio_postgres::Error> for StoreError {
         let kind = match code.code().get(..2).unwrap_or_default() {
             _ if *code == SqlState::UNIQUE_VIOLATION => StoreErrorKind::Duplicate,
             _ if *code == SqlState::DISK_FULL => StoreErrorKind::Full,
-            // Out of connections or memory; a deadlock or a lock that is held; shutting down; not reachable.
-            "53" | "40" | "55" | "57" | "08" => StoreErrorKind::Busy,
+            // A deadlock, or a snapshot that others have overtaken.
+            "40" => StoreErrorKind::Collided,
+            "08" => StoreErrorKind::Lost,
+            _ if ENDING.contains(code) => StoreErrorKind::Lost,
+            // Out of connections or memory; a lock that is held; cancelled.
+            "53" | "55" | "57" => StoreErrorKind::Busy,
             "23" => StoreErrorKind::Constraint,
             _ => StoreErrorKind::Failed,
         };
         Self { kind, message: format!("{} ({})", failure.message(), code.code()) }
     }
+}
+
+fn tls_failure(error: &tokio_postgres::Error) -> Option<&rustls::Error> {
+    error.source()?.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref()
 }
 
 impl From<PoolError> for StoreError {
@@ -119,6 +145,18 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         source: StoreError,
+    },
+    /// There is no such file.
+    #[error("there is no database {}; see --database and database.url", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Other processes have the PostgreSQL database open.
+    #[error("another openpod-server runs on the database {address}; stop it first")]
+    Shared {
+        /// Which, without its password.
+        address: String,
     },
     /// Another server runs on the file.
     #[error(
@@ -168,6 +206,16 @@ pub enum OpenError {
         /// The newest that this program knows.
         known: u32,
     },
+    /// It was written by an older version, and was not to be changed.
+    #[error(
+        "the database has schema version {found}, this program knows {known}; bring it there with openpod-server db migrate"
+    )]
+    Older {
+        /// The version in the database.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
     /// Bringing it to this version's schema failed. It is as it was.
     #[error("migration {name} failed, and the database is as it was before: {source}")]
     Migration {
@@ -182,4 +230,10 @@ pub enum OpenError {
     /// No thread could be started.
     #[error("a database thread could not be started: {0}")]
     Thread(std::io::Error),
+}
+
+impl OpenError {
+    pub(super) fn migration(name: &'static str, source: StoreError) -> Self {
+        OpenError::Migration { name, source }
+    }
 }

@@ -1,7 +1,7 @@
 //! Where the database is.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_postgres::config::{Host, SslMode};
@@ -21,6 +21,7 @@ pub enum Location {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     config: Arc<tokio_postgres::Config>,
+    authorities: Option<PathBuf>,
     keeps_own_time: bool,
 }
 
@@ -30,19 +31,23 @@ pub struct Address {
 pub struct BadAddress;
 
 impl Address {
-    /// Reads `postgres://user:password@host:port/database?sslmode=…`. Without an `sslmode`, a connection that leaves
-    /// the machine is encrypted.
+    /// Reads `postgres://user:password@host:port/database?sslmode=…&sslrootcert=…`.
+    ///
+    /// Without an `sslmode`, a connection that leaves the machine is encrypted. An encrypted connection is to a server
+    /// whose certificate is good for its host, always: `require` and `verify-ca` mean no less than `verify-full`. Who
+    /// may issue certificates the machine says, or the file of `sslrootcert`.
     pub fn parse(url: &str) -> Result<Address, BadAddress> {
         let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        let (url, authorities) = without_verification(url);
         let mut config: tokio_postgres::Config = url.parse().map_err(|_| BadAddress)?;
         if !is_url || config.get_dbname().is_none_or(str::is_empty) || config.get_hosts().is_empty() {
             return Err(BadAddress);
         }
         if !url.contains("sslmode=") {
-            let stays = config.get_hosts().iter().all(is_here);
+            let stays = authorities.is_none() && config.get_hosts().iter().all(is_here);
             config.ssl_mode(if stays { SslMode::Disable } else { SslMode::Require });
         }
-        Ok(Address { config: Arc::new(config), keeps_own_time: false })
+        Ok(Address { config: Arc::new(config), authorities, keeps_own_time: false })
     }
 
     /// Takes the time from the process's clock instead of the database's: for tests that move a clock, and right only
@@ -57,9 +62,33 @@ impl Address {
         &self.config
     }
 
+    /// The file of those who may issue the server's certificate; `None` for whom the machine trusts.
+    pub(super) fn authorities(&self) -> Option<&Path> {
+        self.authorities.as_deref()
+    }
+
     pub(super) fn keeps_own_time(&self) -> bool {
         self.keeps_own_time
     }
+}
+
+/// Takes out of an address what the driver does not know: how certificates are verified, and the file that does it.
+fn without_verification(url: &str) -> (String, Option<PathBuf>) {
+    let Some((start, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let (mut kept, mut authorities) = (Vec::new(), None);
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslmode", "verify-ca" | "verify-full")) => kept.push("sslmode=require".to_owned()),
+            Some(("sslrootcert", _)) => {
+                // A plus is itself here, not a space as in a form.
+                let pair = pair.replace('+', "%2B");
+                let decoded = url::form_urlencoded::parse(pair.as_bytes()).next();
+                authorities = decoded.map(|(_, path)| PathBuf::from(path.into_owned()));
+            }
+            _ => kept.push(pair.to_owned()),
+        }
+    }
+    (format!("{start}?{}", kept.join("&")), authorities)
 }
 
 fn is_here(host: &Host) -> bool {
@@ -98,6 +127,8 @@ mod tests {
             ("postgres://u:p@db.example.org/openpod", SslMode::Require),
             ("postgres://u:p@10.0.0.7:5433/openpod", SslMode::Require),
             ("postgres://u:p@db.example.org/openpod?sslmode=prefer", SslMode::Prefer),
+            ("postgres://u@localhost/openpod?sslmode=verify-full", SslMode::Require),
+            ("postgres://u@localhost/openpod?connect_timeout=5&sslrootcert=/ca.pem", SslMode::Require),
             ("postgres://u:p@localhost/openpod", SslMode::Disable),
             ("postgresql://u@127.0.0.1/openpod", SslMode::Disable),
             ("postgres://u@%2Frun%2Fpostgresql/openpod", SslMode::Disable),
@@ -105,6 +136,15 @@ mod tests {
         ] {
             assert_eq!(Address::parse(url).unwrap().config().get_ssl_mode(), mode, "{url}");
         }
+    }
+
+    #[test]
+    fn an_address_names_the_file_of_those_who_may_issue_certificates() {
+        let address =
+            Address::parse("postgres://u@h/d?sslmode=verify-ca&sslrootcert=/etc/my%20c+a.pem").unwrap();
+        assert_eq!(address.authorities(), Some(Path::new("/etc/my c+a.pem")));
+        assert_eq!(Address::parse("postgres://u@h/d?sslmode=require").unwrap().authorities(), None);
+        assert_eq!(Address::parse("postgres://u@h/d?sslmode=verify"), Err(BadAddress));
     }
 
     #[test]

@@ -1,49 +1,110 @@
 //! The schema, step by step, for each engine. A step that was published never changes; the next one mends it.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
-use super::StoreError;
+use super::dialect::Dialect;
 use super::error::OpenError;
+use super::sqlite::claim::Claim;
+use super::{StoreError, Tx, params};
 
-/// One step, in the SQL of each engine.
-pub(super) struct Step {
-    pub(super) name: &'static str,
-    pub(super) sqlite: &'static str,
-    pub(super) postgres: &'static str,
+/// One step, in the SQL of each engine. It is applied whole or not at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// What it is called.
+    pub name: &'static str,
+    /// Statements for SQLite. They may rebuild a table that others refer to: references are checked at the end.
+    pub sqlite: &'static str,
+    /// Statements for PostgreSQL.
+    pub postgres: &'static str,
 }
 
 /// The steps, in order: the first has version 1.
-pub(super) const STEPS: [Step; 1] = [Step {
+pub const STEPS: [Step; 1] = [Step {
     name: "0001_platform",
     sqlite: include_str!("../../migrations/sqlite/0001_platform.sql"),
     postgres: include_str!("../../migrations/postgres/0001_platform.sql"),
 }];
 
-/// Brings a database of SQLite's to the newest version. The lock of its transaction keeps others out.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let failed =
-        |name: &'static str| move |error| OpenError::Migration { name, source: StoreError::from(error) };
-    loop {
-        let begun = connection.execute_batch("BEGIN IMMEDIATE");
-        begun.map_err(failed("lock"))?;
-        let version: u32 = connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(failed("version"))?;
-        let done = match STEPS.get(version as usize) {
-            Some(Step { name, sqlite, .. }) => {
-                let step = format!("{sqlite}\nPRAGMA user_version = {};", version + 1);
-                connection.execute_batch(&step).map_err(failed(name)).map(|()| false)
-            }
-            None if version as usize > STEPS.len() => {
-                Err(OpenError::Newer { found: version, known: STEPS.len() as u32 })
-            }
-            None => Ok(true),
-        };
-        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = connection.execute_batch(end).map_err(failed("commit"));
-        if done? {
-            return ended;
+impl Step {
+    pub(super) fn sql(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
         }
-        ended?;
     }
+}
+
+/// How many steps a database has behind it.
+pub async fn version(tx: &mut Tx<'_>) -> Result<u32, StoreError> {
+    let sql = match tx.dialect() {
+        Dialect::Sqlite => "SELECT user_version AS version FROM pragma_user_version",
+        Dialect::Postgres => {
+            let known = "SELECT to_regclass('schema_version') IS NOT NULL AS known";
+            if tx.first(known, params![], |row| row.get::<bool>("known")).await? != Some(true) {
+                return Ok(0);
+            }
+            "SELECT version FROM schema_version"
+        }
+    };
+    Ok(tx.first(sql, params![], |row| row.get("version")).await?.unwrap_or_default())
+}
+
+/// Brings a database of SQLite's to the version of the last step, and answers with the names of those it took. The lock of
+/// each transaction keeps others out. `file` is given when a server may be running on it: beneath that nothing is changed.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    steps: &[Step],
+    file: Option<&Path>,
+) -> Result<Vec<&'static str>, OpenError> {
+    let found = found(connection)?;
+    let _claim = match file {
+        Some(file) if found > 0 && (found as usize) < steps.len() => Some(Claim::take(file)?),
+        _ => None,
+    };
+    let failed = |error| OpenError::migration("lock", StoreError::from(error));
+    // It cannot be switched within a transaction.
+    connection.pragma_update(None, "foreign_keys", false).map_err(failed)?;
+    let mut applied = Vec::new();
+    let outcome = loop {
+        match next(connection, steps) {
+            Ok(Some(name)) => applied.push(name),
+            Ok(None) => break Ok(applied),
+            Err(error) => break Err(error),
+        }
+    };
+    connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+    outcome
+}
+
+fn found(connection: &Connection) -> Result<u32, OpenError> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    version.map_err(|error| OpenError::migration("version", StoreError::from(error)))
+}
+
+/// Takes the next step, if there is one.
+fn next(connection: &mut Connection, steps: &[Step]) -> Result<Option<&'static str>, OpenError> {
+    let failed = |name: &'static str| move |error| OpenError::migration(name, StoreError::from(error));
+    // Dropped, it is rolled back.
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(failed("lock"))?;
+    let version = found(&transaction)?;
+    let Some(step) = steps.get(version as usize) else {
+        let known = steps.len() as u32;
+        return if version > known { Err(OpenError::Newer { found: version, known }) } else { Ok(None) };
+    };
+    transaction.execute_batch(step.sqlite).map_err(failed(step.name))?;
+    let stray = transaction.query_row("SELECT \"table\", parent FROM pragma_foreign_key_check", [], |row| {
+        Ok(format!("a row of {} refers to none of {}", row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    });
+    match stray {
+        Ok(stray) => return Err(OpenError::migration(step.name, StoreError::unreadable(stray))),
+        Err(rusqlite::Error::QueryReturnedNoRows) => {}
+        Err(error) => return Err(failed(step.name)(error)),
+    }
+    transaction.pragma_update(None, "user_version", version + 1).map_err(failed(step.name))?;
+    transaction.commit().map_err(failed(step.name))?;
+    Ok(Some(step.name))
 }

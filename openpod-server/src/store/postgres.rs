@@ -3,12 +3,15 @@
 //! ```text
 //!   read  ─▶ readers ─▶ the time, then BEGIN REPEATABLE READ READ ONLY ─▶ script
 //!   write ─▶ writers ─▶ BEGIN, then the time ─▶ script ─▶ COMMIT ─▶ signals ─▶ NOTIFY to the other processes
+//!              ▲                                  │
+//!              └── undone by a deadlock, or lost ─┘    a few times, see [`retry`]
 //! ```
 //!
 //! The time is the database's, so that it means the same to all processes. [`session`] tells how it is put in order.
 
 mod migration;
 mod peers;
+mod retry;
 mod session;
 mod tls;
 
@@ -17,14 +20,16 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use futures_util::future::BoxFuture;
+use tokio::task::JoinError;
 
 use super::error::OpenError;
 use super::location::Address;
 use super::script::perform;
 use super::signals::Signals;
 use super::times::Times;
-use super::{Sources, StoreError, Tx};
+use super::{Opening, Sources, StoreError, Tx};
 use peers::Peers;
+use retry::{Failure, Tries};
 use session::Begun;
 pub(super) use session::Session;
 use tls::Tls;
@@ -47,25 +52,27 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Connects, migrates and begins to listen.
+    /// Connects, migrates and begins to listen. With the engine come the steps that were taken.
     pub(super) async fn open(
         address: &Address,
         sources: &Sources,
         signals: Arc<Signals>,
-    ) -> Result<Self, OpenError> {
+        opening: Opening<'_>,
+    ) -> Result<(Self, Vec<&'static str>), OpenError> {
         let tls = Tls::of(address)?;
-        migration::migrate(address, &tls).await?;
+        let migrated = migration::prepare(address, &tls, opening).await?;
         let mut nonce = [0; 8];
         sources.randomness.fill(&mut nonce);
         let peers = Peers::start(address.clone(), tls.clone(), hex::encode(nonce), Arc::clone(&signals));
-        Ok(Self {
+        let engine = Self {
             readers: pool(address, &tls, session::READER)?,
             writers: pool(address, &tls, session::WRITER)?,
             times: Times::new(sources.clone()),
             keeps_own_time: address.keeps_own_time(),
             signals,
             peers: Arc::new(peers),
-        })
+        };
+        Ok((engine, migrated))
     }
 
     pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>
@@ -74,41 +81,80 @@ impl Engine {
         E: From<StoreError>,
     {
         let own = self.keeps_own_time.then(|| self.times.of_read());
-        let Begun { session, now } = session::begin_read(&self.readers, own).await?;
+        let begun = match session::begin_read(&self.readers, own).await {
+            // A connection of the pool that had ended unnoticed.
+            Err(error) if error.is_passing() => session::begin_read(&self.readers, own).await,
+            begun => begun,
+        };
+        let Begun { session, now } = begun?;
         perform(script, &mut Tx::postgres(&session, &self.times, now)).await
     }
 
     /// Runs on as its own task, so that a caller who leaves does not cut off what was begun.
     pub(super) async fn write<T, E, S>(&self, script: S) -> Result<T, E>
     where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let engine = self.clone();
+        let task = tokio::spawn(async move {
+            let mut tries = Tries::new(Arc::clone(&engine.times.sources().randomness));
+            loop {
+                let copy = script.clone();
+                let failure = match engine.try_write(copy).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(failure) => failure,
+                };
+                if !failure.may_pass || !tries.again().await {
+                    return Err(failure.error);
+                }
+            }
+        });
+        finished(task.await)
+    }
+
+    /// The same for a script that cannot be run again.
+    pub(super) async fn write_once<T, E, S>(&self, script: S) -> Result<T, E>
+    where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let engine = self.clone();
-        match tokio::spawn(async move { engine.write_here(script).await }).await {
-            Ok(outcome) => outcome,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(StoreError::closed().into()),
-        }
+        let task =
+            tokio::spawn(async move { engine.try_write(script).await.map_err(|failure| failure.error) });
+        finished(task.await)
     }
 
-    async fn write_here<T, E, S>(&self, script: S) -> Result<T, E>
+    async fn try_write<T, E, S>(&self, script: S) -> Result<T, Failure<E>>
     where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         E: From<StoreError>,
     {
         let writing = self.keeps_own_time.then(|| self.times.begin_write());
         let own = writing.as_ref().map(|writing| writing.since());
-        let Begun { session, now } = session::begin_write(&self.writers, own).await?;
+        let begun = session::begin_write(&self.writers, own).await;
+        let Begun { session, now } = begun.map_err(Failure::before_commit)?;
         let mut tx = Tx::postgres(&session, &self.times, now);
-        let answer = perform(script, &mut tx).await?;
+        let outcome = perform(script, &mut tx).await;
+        let may_pass = tx.failure().is_some_and(StoreError::is_passing);
+        let answer = outcome.map_err(|error| Failure { error, may_pass })?;
         let wakes = tx.wakes_deliveries();
-        session.commit().await?;
+        session.commit().await.map_err(Failure::at_commit)?;
         drop(writing);
         self.signals.committed(wakes);
         self.peers.tell(wakes);
         Ok(answer)
+    }
+}
+
+/// What a task came to. A panic goes on in the caller.
+fn finished<T, E: From<StoreError>>(task: Result<Result<T, E>, JoinError>) -> Result<T, E> {
+    match task {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(StoreError::closed().into()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! SQLite: several readers, one writer that commits in groups.
 
+mod backup;
 pub(super) mod claim;
 mod connection;
 mod readers;
@@ -16,7 +17,8 @@ use super::error::OpenError;
 use super::script::{Job, deliver};
 use super::signals::Signals;
 use super::times::Times;
-use super::{Sources, StoreError, Tx, migrations};
+use super::{Opening, Sources, StoreError, Tx, migrations};
+pub(super) use backup::settle;
 use connection::Place;
 
 const READERS: usize = 4;
@@ -24,22 +26,35 @@ const READERS: usize = 4;
 /// The threads of one database file.
 #[derive(Debug)]
 pub(super) struct Engine {
+    place: Place,
     reads: Option<mpsc::Sender<Box<dyn Job>>>,
     writes: Option<mpsc::Sender<Box<dyn Job>>>,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Opens the file, or a memory when there is none, migrates it and starts the threads. `signals` are given after each commit.
+    /// Opens the file, or a memory when there is none, migrates it and starts the threads. With the engine come the steps
+    /// that were taken. `signals` are given after each commit.
     pub(super) fn open(
         file: Option<&Path>,
         sources: &Sources,
         signals: Arc<Signals>,
-    ) -> Result<Self, OpenError> {
-        file.map_or(Ok(()), claim::is_local)?;
-        let place = file.map_or_else(Place::memory, Place::file);
+        opening: Opening<'_>,
+    ) -> Result<(Self, Vec<&'static str>), OpenError> {
+        let place = match (file, opening.steps) {
+            (None, _) => Place::memory(),
+            (Some(file), Some(_)) => {
+                claim::is_local(file)?;
+                Place::file(file)
+            }
+            (Some(file), None) => Place::file_as_it_is(file),
+        };
         let mut writer = place.connect()?;
-        migrations::migrate(&mut writer)?;
+        let shared = file.filter(|_| !opening.alone);
+        let migrated = match opening.steps {
+            Some(steps) => migrations::migrate(&mut writer, steps, shared)?,
+            None => Vec::new(),
+        };
         let mut threads = Vec::new();
         let mut start = |name: String, body: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name).spawn(body).map_err(OpenError::Thread)?;
@@ -55,7 +70,13 @@ impl Engine {
         }
         let (writes, queue) = mpsc::channel();
         start("db-write".to_owned(), Box::new(move || writer::run(writer, &queue, &times, &signals)))?;
-        Ok(Self { reads: Some(reads), writes: Some(writes), threads })
+        Ok((Self { place, reads: Some(reads), writes: Some(writes), threads }, migrated))
+    }
+
+    /// Writes all that is committed into a new file, while others go on reading and writing.
+    pub(super) fn save(&self, file: &Path) -> Result<(), StoreError> {
+        let connection = self.place.connect().map_err(|error| StoreError::unreadable(error.to_string()))?;
+        backup::save(&connection, file)
     }
 
     pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>

@@ -1,10 +1,12 @@
 //! Tickets and their comments.
 
+use std::sync::LazyLock;
+
 use openpod_sdk::api::tickets::{Assignee, Comment, TicketFilter};
 use openpod_sdk::api::{AgentKeyId, CommentId, ProjectId, TicketId, Timestamp};
 
 use super::paging::{Order, Select, Window};
-use super::{Json, Row, StoreError, Tx, params};
+use super::{Json, Row, StoreError, ToValue, Tx, Value, params};
 use crate::domain::permission::Actor;
 use crate::domain::ticket::{Plan, State, Ticket};
 
@@ -42,65 +44,80 @@ pub async fn next_number(tx: &mut Tx<'_>, project: &ProjectId) -> Result<u64, St
     number.ok_or_else(|| StoreError::unreadable("the project of a ticket is not there"))
 }
 
+/// The columns that never change, and those that do, in the order of [`fixed`] and [`changing`].
+const FIXED: [&str; 4] = ["id", "project_id", "number", "created_at"];
+const CHANGING: [&str; 15] = [
+    "title",
+    "description",
+    "priority",
+    "kind",
+    "acceptance_criteria",
+    "labels",
+    "assignee_id",
+    "status",
+    "approval",
+    "payout_cents",
+    "submitted_at",
+    "branch_name",
+    "deliverables",
+    "version",
+    "updated_at",
+];
+
+fn fixed(ticket: &Ticket) -> [Value; FIXED.len()] {
+    [
+        ticket.id.to_value(),
+        ticket.project_id.to_value(),
+        ticket.number.to_value(),
+        ticket.created_at.to_value(),
+    ]
+}
+
+fn changing(ticket: &Ticket) -> [Value; CHANGING.len()] {
+    let (plan, state) = (&ticket.plan, &ticket.state);
+    [
+        plan.title.to_value(),
+        plan.description.to_value(),
+        plan.priority.to_value(),
+        plan.kind.to_value(),
+        Json(&plan.acceptance_criteria).to_value(),
+        Json(&plan.labels).to_value(),
+        ticket.assignee.to_value(),
+        state.status().to_value(),
+        state.approval().to_value(),
+        state.payout().to_value(),
+        state.submitted_at().to_value(),
+        ticket.branch_name.to_value(),
+        Json(&ticket.deliverables).to_value(),
+        ticket.version.to_value(),
+        ticket.updated_at.to_value(),
+    ]
+}
+
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let columns = [&FIXED[..], &CHANGING].concat();
+    let places: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
+    format!("INSERT INTO tickets ({}) VALUES ({})", columns.join(", "), places.join(", "))
+});
+
+static REPLACE: LazyLock<String> = LazyLock::new(|| {
+    let set: Vec<String> =
+        CHANGING.iter().enumerate().map(|(n, column)| format!("{column} = ${}", n + 3)).collect();
+    format!("UPDATE tickets SET {} WHERE id = $1 AND version = $2", set.join(", "))
+});
+
 /// Writes a new ticket.
 pub async fn insert(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), StoreError> {
-    let sql = "INSERT INTO tickets (id, project_id, number, title, description, priority, kind, \
-               acceptance_criteria, labels, assignee_id, status, approval, payout_cents, submitted_at, \
-               branch_name, deliverables, version, created_at, updated_at) VALUES \
-               ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-    let (plan, state) = (&ticket.plan, &ticket.state);
-    let params = params![
-        ticket.id,
-        ticket.project_id,
-        ticket.number,
-        plan.title,
-        plan.description,
-        plan.priority,
-        plan.kind,
-        Json(&plan.acceptance_criteria),
-        Json(&plan.labels),
-        ticket.assignee,
-        state.status(),
-        state.approval(),
-        state.payout(),
-        state.submitted_at(),
-        ticket.branch_name,
-        Json(&ticket.deliverables),
-        ticket.version,
-        ticket.created_at,
-        ticket.updated_at
-    ];
-    tx.execute(sql, params).await.map(|_| ())
+    let params = [&fixed(ticket)[..], &changing(ticket)].concat();
+    tx.execute(&INSERT, &params).await.map(|_| ())
 }
 
 /// Writes a changed ticket over the one of the version before. Whether that one was still there: of many who
 /// change the same version, one succeeds.
 pub async fn replace(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<bool, StoreError> {
-    let sql = "UPDATE tickets SET title = $3, description = $4, priority = $5, kind = $6, \
-               acceptance_criteria = $7, labels = $8, assignee_id = $9, status = $10, approval = $11, \
-               payout_cents = $12, submitted_at = $13, branch_name = $14, deliverables = $15, version = $16, \
-               updated_at = $17 WHERE id = $1 AND version = $2";
-    let (plan, state) = (&ticket.plan, &ticket.state);
-    let params = params![
-        ticket.id,
-        ticket.version - 1,
-        plan.title,
-        plan.description,
-        plan.priority,
-        plan.kind,
-        Json(&plan.acceptance_criteria),
-        Json(&plan.labels),
-        ticket.assignee,
-        state.status(),
-        state.approval(),
-        state.payout(),
-        state.submitted_at(),
-        ticket.branch_name,
-        Json(&ticket.deliverables),
-        ticket.version,
-        ticket.updated_at
-    ];
-    Ok(tx.execute(sql, params).await? == 1)
+    let seen = [ticket.id.to_value(), (ticket.version - 1).to_value()];
+    let params = [&seen[..], &changing(ticket)].concat();
+    Ok(tx.execute(&REPLACE, &params).await? == 1)
 }
 
 fn read(row: &Row<'_>) -> Result<Ticket, StoreError> {

@@ -117,6 +117,11 @@ impl<'c> Tx<'c> {
         outcome
     }
 
+    /// What went wrong first.
+    pub(super) fn failure(&self) -> Option<&StoreError> {
+        self.failed.as_ref()
+    }
+
     /// Has a webhook's next delivery be due now, at the end of the transaction. After the commit whoever waits for
     /// [`super::Store::new_deliveries`] wakes.
     pub(super) fn due(&mut self, webhook: WebhookId) {

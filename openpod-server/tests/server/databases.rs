@@ -3,13 +3,13 @@
 //! `OPENPOD_TEST_DATABASE=postgres` runs every story on PostgreSQL. Stories about PostgreSQL run wherever its programs
 //! are installed; with `OPENPOD_TEST_POSTGRES=required` it is a failure when they are not.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use openpod_server::store::{Address, Location};
 
@@ -41,26 +41,38 @@ async fn chosen_postgres() -> Option<String> {
 /// The address of an empty PostgreSQL database; `None`, and a line that says so, where PostgreSQL is not installed.
 pub(super) async fn postgres() -> Option<String> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let cluster = CLUSTER.get_or_init(Cluster::start).as_ref()?;
-    let name = format!("openpod_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    let admin = cluster.url("postgres");
-    let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
-    client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await.unwrap();
-    drop(client);
-    connection.await.unwrap().unwrap();
-    Some(cluster.url(&name))
+    let cluster = CLUSTER.get_or_init(|| Cluster::start(Listens::Here)).as_ref()?;
+    Some(cluster.database().await)
 }
 
-/// A cluster that lives as long as this program: its keeper ends it when the program is gone, however it went.
-struct Cluster {
+/// An empty PostgreSQL database for this process, where PostgreSQL is installed, with a clock that stories move.
+pub(super) async fn postgres_location() -> Option<Location> {
+    Some(Location::Postgres(Address::parse(&postgres().await?).unwrap().with_own_time()))
+}
+
+/// A cluster that lives as long as this: its keeper ends it when this program is gone, however it went.
+pub(super) struct Cluster {
     directory: PathBuf,
-    _keeper: Child,
+    keeper: Mutex<Keeper>,
+}
+
+/// The process that starts PostgreSQL and ends it.
+struct Keeper {
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    _child: Child,
+}
+
+/// Where a cluster listens.
+pub(super) enum Listens<'c> {
+    /// At a socket in its directory.
+    Here,
+    /// There, and at a port of this machine, with this certificate and its key.
+    AtPort { port: u16, certificate: &'c str, key: &'c str },
 }
 
 impl Cluster {
-    fn start() -> Option<Cluster> {
+    pub(super) fn start(listens: Listens<'_>) -> Option<Cluster> {
         let Some(programs) = programs() else {
             let required = std::env::var("OPENPOD_TEST_POSTGRES").is_ok_and(|value| value == "required");
             assert!(
@@ -72,41 +84,93 @@ impl Cluster {
         };
         let directory = tempfile::Builder::new().prefix("openpod-postgres-").tempdir().unwrap().keep();
         let user = unprivileged();
-        if let Some((uid, gid)) = user {
-            chown(&directory, Some(uid), Some(gid)).unwrap();
+        let give = |path: &Path| {
+            if let Some((uid, gid)) = user {
+                chown(path, Some(uid), Some(gid)).unwrap();
+            }
+        };
+        give(&directory);
+        let mut options = vec!["listen_addresses=".to_owned()];
+        if let Listens::AtPort { port, certificate, key } = listens {
+            options =
+                vec!["listen_addresses=127.0.0.1".to_owned(), format!("port={port}"), "ssl=on".to_owned()];
+            for (name, option, text) in
+                [("tls.pem", "ssl_cert_file", certificate), ("tls.key", "ssl_key_file", key)]
+            {
+                let path = directory.join(name);
+                std::fs::write(&path, text).unwrap();
+                std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+                give(&path);
+                options.push(format!("{option}={}", path.display()));
+            }
         }
-        // Stays until its standard input ends, which is when this program does.
+        // Stays until its standard input ends, which is when this program does. Told to, it lets PostgreSQL crash and
+        // starts it again.
         let script = r#"
-            "$1/initdb" -D "$2/data" -U openpod -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 || exit 1
-            "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c max_connections=400 \
-                -c deadlock_timeout=100ms >"$2/postgres.log" 2>&1 &
-            until grep -q "ready to accept connections" "$2/postgres.log"; do kill -0 $! || exit 1; sleep 0.05; done
-            echo ready
-            read -r _
+            programs=$1 home=$2; shift 2
+            "$programs/initdb" -D "$home/data" -U openpod -A trust -E UTF8 --locale=C --no-sync >"$home/initdb.log" 2>&1 || exit 1
+            serve() {
+                : >"$home/postgres.log"
+                "$programs/postgres" -D "$home/data" -k "$home" -c fsync=off -c max_connections=400 \
+                    -c deadlock_timeout=100ms "$@" >"$home/postgres.log" 2>&1 &
+                until grep -q "ready to accept connections" "$home/postgres.log"; do kill -0 $! || exit 1; sleep 0.05; done
+                echo ready
+            }
+            serve "$@"
+            while read -r _; do kill -QUIT $!; wait; serve "$@"; done
             kill -QUIT $!
             wait
-            rm -rf "$2"
+            rm -rf "$home"
         "#;
         let mut keeper = Command::new("sh");
         keeper.args(["-c", script, "sh"]).arg(programs).arg(&directory).current_dir(&directory);
+        keeper.args(options.iter().flat_map(|option| ["-c", option]));
         if let Some((uid, gid)) = user {
             keeper.uid(uid).gid(gid);
         }
         // A group of its own, so that an interrupt from the terminal reaches it through this program only.
         keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut keeper = keeper.spawn().unwrap();
+        let mut child = keeper.spawn().unwrap();
+        let (orders, answers) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let cluster = Cluster { directory, keeper: Mutex::new(Keeper { orders, answers, _child: child }) };
+        cluster.wait_until_ready();
+        Some(cluster)
+    }
+
+    fn wait_until_ready(&self) {
         let mut line = String::new();
-        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        self.keeper.lock().unwrap().answers.read_line(&mut line).unwrap();
         if line != "ready\n" {
-            let log = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap_or_default();
+            let log = |name: &str| std::fs::read_to_string(self.directory.join(name)).unwrap_or_default();
             panic!("PostgreSQL did not start: {}{}", log("initdb.log"), log("postgres.log"));
         }
-        Some(Cluster { directory, _keeper: keeper })
+    }
+
+    /// Lets it crash, and waits until it is there again.
+    pub(super) fn crash(&self) {
+        self.keeper.lock().unwrap().orders.write_all(b"crash\n").unwrap();
+        self.wait_until_ready();
+    }
+
+    /// The address of a new, empty database.
+    pub(super) async fn database(&self) -> String {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("openpod_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let (client, connection) =
+            tokio_postgres::connect(&self.url("postgres"), tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+        self.url(&name)
     }
 
     fn url(&self, database: &str) -> String {
         let host = self.directory.to_str().unwrap().replace('/', "%2F");
-        format!("postgres://openpod@{host}/{database}")
+        let sockets = std::fs::read_dir(&self.directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let port =
+            sockets.filter_map(|name| name.to_str()?.strip_prefix(".s.PGSQL.")?.parse::<u16>().ok()).next();
+        format!("postgres://openpod@{host}:{}/{database}", port.unwrap_or(5432))
     }
 }
 

@@ -14,7 +14,7 @@ use openpod_server::store::{Location, Sources, Store, StoreError};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_openpod-server");
 
-fn run(directory: &Path, arguments: &[&str], input: &str) -> Output {
+pub(super) fn run(directory: &Path, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(PROGRAM)
         .args(arguments)
         .current_dir(directory)
@@ -27,18 +27,26 @@ fn run(directory: &Path, arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn printed(output: &Output) -> (bool, String, String) {
+pub(super) fn printed(output: &Output) -> (bool, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     (output.status.success(), text(&output.stdout), text(&output.stderr))
 }
 
-struct Serving {
+pub(super) struct Serving {
     child: Child,
     address: String,
 }
 
+impl Serving {
+    /// Asks it to stop, and waits until it has.
+    pub(super) fn stop(mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success() && self.child.wait().unwrap().success());
+    }
+}
+
 /// Starts the server at a free port and waits until it says where.
-fn serve(directory: &Path) -> Serving {
+pub(super) fn serve(directory: &Path) -> Serving {
     std::fs::write(directory.join("server.toml"), "[limits]\nburst = 5\n").unwrap();
     let mut child = Command::new(PROGRAM)
         .args(["serve", "--listen", "127.0.0.1:0", "--forge", "forge"])
@@ -85,8 +93,9 @@ async fn an_operator_makes_an_owner_serves_and_stops() {
     let (verified, said, _) = printed(&run(directory.path(), &["ledger", "verify"], ""));
     assert!(verified && said.starts_with("0 payments"), "{said}");
 
-    let Serving { mut child, address } = serve(directory.path());
-    let client = openpod_sdk::Client::builder(format!("http://{address}")).key(token).build_owner().unwrap();
+    let server = serve(directory.path());
+    let client =
+        openpod_sdk::Client::builder(format!("http://{}", server.address)).key(token).build_owner().unwrap();
     assert_eq!(client.me().await.unwrap().login, "olga");
     let (served, _, error) = printed(&run(directory.path(), &["serve", "--listen", "127.0.0.1:0"], ""));
     assert!(!served && error.contains("another openpod-server runs on the database openpod.db"), "{error}");
@@ -101,9 +110,7 @@ async fn an_operator_makes_an_owner_serves_and_stops() {
     let log = client.list_audit(&AuditFilter::default()).await.unwrap().data;
     let told: Vec<&str> = log.iter().take(3).map(|entry| entry.operation.as_str()).collect();
     assert_eq!(told, ["RotateOwnerKey", "RotateOwnerKey", "CreateOwnerKey"]);
-    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(stopped.success());
-    assert!(child.wait().unwrap().success());
+    server.stop();
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Whatever anybody does to the tickets of a project, in whatever order: the platform answers as a small model of its
 //! rules does, and ends where the model ends. `PROPTEST_CASES=1000` looks longer.
 
+mod model;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -10,8 +12,7 @@ use proptest::test_runner::FileFailurePersistence;
 use serde_json::{Value, json};
 
 use super::world::{AGENT, Answer, Person, Project, World, text};
-
-const BUDGET: i64 = 150;
+use model::{BUDGET, Expected, Model};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
@@ -98,168 +99,6 @@ fn step() -> impl Strategy<Value = Step> {
         deed,
         repeated,
     })
-}
-
-/// A ticket as the rules know it.
-#[derive(Debug, Clone, PartialEq)]
-struct Ticket {
-    assignee: Option<Who>,
-    status: &'static str,
-    approval: Option<&'static str>,
-    paid: Option<i64>,
-    urgent: bool,
-    version: u64,
-    comments: usize,
-}
-
-#[derive(Debug, Default)]
-struct Model {
-    tickets: Vec<Ticket>,
-    spent: i64,
-    earned: Vec<(Who, i64)>,
-}
-
-/// Status and code of an answer; success has no code.
-type Expected = (u16, &'static str);
-
-fn plans(who: Who) -> bool {
-    matches!(who, Owner | Pm | Lead)
-}
-
-fn leads_to(from: &str, to: &str) -> bool {
-    let reachable: &[&str] = match from {
-        "todo" => &["in_progress", "in_review", "done", "cancelled"],
-        "in_progress" => &["todo", "in_review", "done", "cancelled"],
-        "in_review" => &["in_progress", "done", "cancelled"],
-        "done" => &["in_progress", "in_review"],
-        _ => &["todo"],
-    };
-    reachable.contains(&to)
-}
-
-impl Model {
-    fn apply(&mut self, step: &Step) -> Expected {
-        if let Deed::Create { assignee } = step.deed {
-            return self.create(step.who, assignee);
-        }
-        if step.who == Stranger {
-            return (404, "not_found");
-        }
-        match step.deed {
-            Deed::Change { status, assign, urgent, seen } => {
-                self.change(step.ticket, step.who, (status, assign, urgent), seen)
-            }
-            Deed::Judge { action, payout } => self.judge(step.ticket, step.who, action, payout),
-            _ => {
-                self.tickets[step.ticket].comments += 1;
-                (201, "")
-            }
-        }
-    }
-
-    fn create(&mut self, who: Who, assignee: Option<Who>) -> Expected {
-        if !plans(who) {
-            return (403, "forbidden");
-        }
-        if assignee == Some(Stranger) {
-            return (400, "invalid_request");
-        }
-        self.tickets.push(Ticket {
-            assignee,
-            status: "todo",
-            approval: None,
-            paid: None,
-            urgent: false,
-            version: 1,
-            comments: 0,
-        });
-        (201, "")
-    }
-
-    fn change(
-        &mut self,
-        n: usize,
-        who: Who,
-        (status, assign, urgent): (Option<&'static str>, Assign, bool),
-        seen: Seen,
-    ) -> Expected {
-        let before = self.tickets[n].clone();
-        if seen == Seen::Older {
-            return (412, "precondition_failed");
-        }
-        let wants_it = status == Some("in_progress") && assign == Assign::Leave;
-        if wants_it && !plans(who) && before.assignee.is_some_and(|holder| holder != who) {
-            return (409, "already_claimed");
-        }
-        let claims = wants_it && before.assignee.is_none() && matches!(before.status, "todo" | "in_progress");
-        if !plans(who) {
-            let own = claims || before.assignee == Some(who);
-            let moves = status.is_some_and(|to| to != before.status);
-            let out_of_reach = status == Some("cancelled") || matches!(before.status, "done" | "cancelled");
-            if !own || assign != Assign::Leave || urgent || (moves && out_of_reach) {
-                return (403, "forbidden");
-            }
-        }
-        let mut after = before.clone();
-        if let Some(to) = status.filter(|to| *to != before.status) {
-            if before.paid.is_some() {
-                return (409, "already_approved");
-            }
-            if !leads_to(before.status, to) {
-                return (409, "illegal_transition");
-            }
-            after.status = to;
-            after.approval = matches!(to, "in_review" | "done").then_some("pending");
-            if (before.status, to) == ("in_progress", "todo") {
-                after.assignee = None;
-            }
-        }
-        if claims {
-            after.assignee = Some(who);
-        }
-        match assign {
-            Assign::Leave => {}
-            Assign::Free => after.assignee = None,
-            Assign::To(whom) => after.assignee = Some(whom),
-        }
-        after.urgent |= urgent;
-        if after != before && before.paid.is_some() {
-            return (409, "already_approved");
-        }
-        if assign == Assign::To(Stranger) {
-            return (400, "invalid_request");
-        }
-        if after != before {
-            after.version += 1;
-        }
-        self.tickets[n] = after;
-        (200, "")
-    }
-
-    fn judge(&mut self, n: usize, who: Who, action: &str, payout: i64) -> Expected {
-        let ticket = &mut self.tickets[n];
-        if !matches!(who, Owner | Pm) || ticket.assignee == Some(who) {
-            return (403, "forbidden");
-        }
-        if ticket.paid.is_some() {
-            return (409, "already_approved");
-        }
-        let Some(worker) = ticket.assignee.filter(|_| ticket.approval == Some("pending")) else {
-            return (409, "conflict");
-        };
-        match action {
-            "approve" if self.spent + payout > BUDGET => return (409, "budget_exceeded"),
-            "approve" => {
-                (ticket.status, ticket.approval, ticket.paid) = ("done", Some("approved"), Some(payout));
-                self.spent += payout;
-                self.earned.push((worker, payout - (payout + 5) / 10));
-            }
-            "reject" => (ticket.status, ticket.approval) = ("done", Some("rejected")),
-            _ => (ticket.status, ticket.approval) = ("in_progress", Some("revision_requested")),
-        }
-        ticket.version += 1;
-        (200, "")
-    }
 }
 
 /// The platform, with everybody on it.

@@ -16,16 +16,16 @@ use serde_json::json;
 use super::databases;
 use super::world::{AGENT, World};
 
-fn sources() -> Sources {
+pub(super) fn sources() -> Sources {
     Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) }
 }
 
-async fn open(location: Location) -> Store {
+pub(super) async fn open(location: Location) -> Store {
     Store::open(location, sources()).await.unwrap()
 }
 
 /// A memory of SQLite's and, where it is installed, a PostgreSQL database; both empty.
-async fn both() -> Vec<Location> {
+pub(super) async fn both() -> Vec<Location> {
     let postgres = databases::postgres().await.map(|url| Location::Postgres(Address::parse(&url).unwrap()));
     [Location::Memory].into_iter().chain(postgres).collect()
 }
@@ -242,7 +242,7 @@ async fn of_two_processes_one_leases_a_webhook() {
 }
 
 /// Two servers on one PostgreSQL database; one on a memory of SQLite's, which stands for both.
-async fn servers(location: Location) -> Vec<World> {
+pub(super) async fn servers(location: Location) -> Vec<World> {
     let mut servers = vec![World::at(location.clone()).await];
     if location != Location::Memory {
         servers.push(World::at(location).await);

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::api_key::{KeyKind, mint};
 use crate::domain::key_grant::{MOST_KEYS, Refusal};
 use crate::http::{Answer, ApiError, Call};
-use crate::store::keys;
+use crate::store::{dialect, keys};
 
 /// Makes a further key for the caller, good for no more than the one that they use.
 pub async fn create<E>(State(app): State<App>, call: Call<E>) -> Result<Answer<E>, ApiError>
@@ -20,6 +20,7 @@ where
     once.write_shown_once(&app, "key", move |tx| {
         Box::pin(async move {
             let grant = caller.grant.part(new.scopes, new.expires_at, tx.now())?;
+            dialect::hold_name(tx, "keys of", actor.id()).await?;
             if keys::in_use(tx, &actor).await? >= MOST_KEYS {
                 return Err(Refusal::TooMany(MOST_KEYS).into());
             }

@@ -10,7 +10,7 @@ use super::{altered, made, own};
 use crate::app::App;
 use crate::domain::key_grant::{self, GRACE, MOST_ROTATED, Refusal};
 use crate::http::{Answer, ApiError, Call};
-use crate::store::keys;
+use crate::store::{dialect, keys};
 
 /// Replaces one of the caller's keys by a new one that is good for the same.
 pub async fn rotate<E>(State(app): State<App>, call: Call<E>) -> Result<Answer<E>, ApiError>
@@ -21,6 +21,7 @@ where
     let grace = body.grace_seconds.map_or(GRACE, |seconds| Duration::from_secs(u64::from(seconds)));
     once.write_shown_once(&app, "key", move |tx| {
         Box::pin(async move {
+            dialect::hold_name(tx, "keys of", actor.id()).await?;
             let old = own(tx, &actor, &path.key_id).await?;
             let until = key_grant::rotate(&caller.grant, &old, grace, tx.now())?;
             if keys::in_use(tx, &actor).await? >= MOST_ROTATED {

@@ -29,6 +29,7 @@ pub async fn list(
 }
 
 /// Up to where a channel is read with this answer.
+#[derive(Clone)]
 struct Mark {
     channel: ChannelId,
     position: i64,

@@ -9,6 +9,7 @@ use super::{Chosen, agent, choose};
 use crate::app::App;
 use crate::domain::audit::Change;
 use crate::http::{Answer, ApiError, Call};
+use crate::store::dialect;
 use crate::store::webhooks::{NewWebhook, count, insert};
 
 /// How many webhooks an agent may have.
@@ -25,6 +26,7 @@ pub async fn create(
     let Chosen { secret, shown } = choose(&app, body.secret)?;
     once.write(&app, move |tx| {
         Box::pin(async move {
+            dialect::hold_name(tx, "webhooks of", agent.as_str()).await?;
             if count(tx, &agent).await? >= MOST {
                 let sentence = format!("you have {MOST} webhooks, which is the most; delete one first");
                 return Err(ApiError::new(ErrorCode::Conflict, sentence));

@@ -13,39 +13,52 @@ use crate::store::error::OpenError;
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
-    in_memory: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Memory,
+    /// A file that is made when it is not there, and is written as a server writes.
+    File,
+    /// A file that stays in the form that it has.
+    FileAsItIs,
 }
 
 static MEMORIES: AtomicU64 = AtomicU64::new(0);
 
 impl Place {
     pub(super) fn file(path: &Path) -> Self {
-        Self { path: path.to_owned(), in_memory: false }
+        Self { path: path.to_owned(), kind: Kind::File }
+    }
+
+    pub(super) fn file_as_it_is(path: &Path) -> Self {
+        Self { path: path.to_owned(), kind: Kind::FileAsItIs }
     }
 
     /// Connections of one store share a memory; every store has one of its own.
     pub(super) fn memory() -> Self {
         let n = MEMORIES.fetch_add(1, Ordering::Relaxed);
-        Self { path: PathBuf::from(format!("file:/openpod-{n}?vfs=memdb")), in_memory: true }
+        Self { path: PathBuf::from(format!("file:/openpod-{n}?vfs=memdb")), kind: Kind::Memory }
     }
 
     pub(super) fn connect(&self) -> Result<Connection, OpenError> {
-        open(&self.path, self.in_memory)
+        open(&self.path, self.kind)
             .map_err(|error| OpenError::Open { path: self.path.clone(), source: StoreError::from(error) })
     }
 }
 
-fn open(path: &Path, in_memory: bool) -> rusqlite::Result<Connection> {
-    let mut flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if in_memory {
-        flags |= OpenFlags::SQLITE_OPEN_URI;
-    }
+fn open(path: &Path, kind: Kind) -> rusqlite::Result<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, kind != Kind::FileAsItIs);
+    flags.set(OpenFlags::SQLITE_OPEN_URI, kind == Kind::Memory);
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    if !in_memory {
+    if kind == Kind::File {
         connection.pragma_update(None, "journal_mode", "wal")?;
+    }
+    if kind != Kind::Memory {
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "cache_size", -16_384)?;
     }
