@@ -93,6 +93,8 @@ pub struct Daemon {
     looking: BTreeMap<TicketId, bool>,
     scouted_at: Option<Timestamp>,
     scouting: bool,
+    /// Breaks off what is being done for a ticket.
+    acting: BTreeMap<TicketId, CancellationToken>,
     tasks: JoinSet<Event>,
     stopping: bool,
 }
@@ -148,6 +150,7 @@ impl Daemon {
             looking: BTreeMap::new(),
             scouted_at: None,
             scouting: false,
+            acting: BTreeMap::new(),
             tasks: JoinSet::new(),
             stopping: false,
         }
@@ -220,6 +223,7 @@ impl Daemon {
     ) -> Result<(), DaemonError> {
         let Some(before) = self.jobs.get(ticket) else { return Ok(()) };
         let now = self.clock.now();
+        let was_seen = matches!(input, Input::Seen { .. });
         let mut news = log::news(&input);
         let mut brakes = self.brakes.clone();
         let Step { job, effect } = brakes.decide(before, input, now, &self.rules);
@@ -245,6 +249,12 @@ impl Daemon {
         }
         log::tell(before, &job);
         let gave_place = before.state.takes_place() && !job.state.takes_place();
+        if was_seen && before.intent() != job.intent() {
+            // What is under way is not wanted any more: it must not be published.
+            if let Some(effect) = self.acting.remove(ticket) {
+                effect.cancel();
+            }
+        }
         let waits_now = before.pending().is_some() && job.pending().is_none();
         self.enact(job, effect, entries).await?;
         if moved {
@@ -294,10 +304,15 @@ impl Daemon {
             effect = effect.name()
         );
         let effects = Arc::clone(&self.effects);
+        let broken_off = CancellationToken::new();
+        self.acting.insert(job.ticket.clone(), broken_off.clone());
         let task = async move {
             tracing::debug!(again, "begins");
-            let news = effects.perform(&job, effect, again).await;
-            Event::Ended { ticket: job.ticket, intent, news }
+            tokio::select! {
+                biased;
+                () = broken_off.cancelled() => Event::Abandoned,
+                news = effects.perform(&job, effect, again) => Event::Ended { ticket: job.ticket, intent, news },
+            }
         };
         self.tasks.spawn(task.instrument(span));
         Ok(())

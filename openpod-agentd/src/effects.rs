@@ -10,6 +10,7 @@ mod pull_request;
 mod run;
 mod scout;
 mod tokens;
+mod transcript;
 
 use std::path::PathBuf;
 use std::sync::Arc;

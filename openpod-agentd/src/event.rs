@@ -53,6 +53,8 @@ pub enum Event {
         /// How.
         news: Input,
     },
+    /// An effect was broken off: its job has gone another way meanwhile.
+    Abandoned,
     /// Something is due.
     Tick,
 }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | current directory, `OPENPOD_WORKSPACE` | the repository, on its branch |
 //! | standard input, `OPENPOD_TICKET_FILE` | the assignment as JSON |
+//! | `OPENPOD_TRANSCRIPT_FILE` | what earlier runs for this ticket wrote, where there were any |
 //! | `OPENPOD_SUMMARY_FILE` | where it may say what it did, for people |
 //! | `OPENPOD_USAGE_FILE` | where it may say what it used: see [`Usage`] |
 //! | `OPENPOD_RUN_DIR`, `OPENPOD_ATTEMPT` | a directory of this run; 1, 2, … |
@@ -54,13 +55,16 @@ pub struct RunSpec {
     pub command: Vec<String>,
     /// Where the worker works; its current directory.
     pub workspace: PathBuf,
-    /// Made by the run: `ticket.json`, `summary.md`, `usage.json`, `home/`, `tmp/`.
+    /// Made by the run: `ticket.json`, `transcript.txt`, `summary.md`, `usage.json`, `home/`, `tmp/`.
     pub run_dir: PathBuf,
     /// Where its output is kept.
     pub log: PathBuf,
     /// The assignment, given as a file and on standard input. Kept out of the serialized form, like the secrets.
     #[serde(skip)]
     pub ticket_json: Vec<u8>,
+    /// What earlier runs wrote, given as a file.
+    #[serde(skip)]
+    pub transcript: Option<Vec<u8>>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// Further variables, as the configuration allows.
@@ -77,6 +81,13 @@ pub struct RunSpec {
     /// What must not stand in the log.
     #[serde(skip)]
     pub secrets: Vec<Secret>,
+}
+
+impl RunSpec {
+    /// Where a run finds what earlier ones wrote.
+    pub(crate) fn transcript_in(run_dir: &std::path::Path) -> PathBuf {
+        run_dir.join(files::TRANSCRIPT)
+    }
 }
 
 /// What a run may cost.
@@ -195,6 +206,9 @@ pub async fn run(
 ) -> Result<RunOutcome, ExecutorError> {
     let orders = orders.into();
     let files = RunFiles::create(&spec.run_dir, &spec.ticket_json)?;
+    if let Some(transcript) = &spec.transcript {
+        files.write_transcript(transcript)?;
+    }
     let mut log = Log::create(&spec.log, spec.limits.output_bytes, Redactor::new(spec.secrets.clone()))?;
     let started_at = clock.now();
     let worker = Worker::start(&spec, &files)?;

@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 
 use brakes::Spent;
 
-pub use assignment::{Assignment, Note, Reference, TicketText};
+pub use assignment::{Assignment, Exchange, Note, Reference, TicketText};
 pub use decide::{OnGiveUp, Rules, Step, decide};
 pub use effect::Effect;
 pub use failure::{Class, Failure, Outlook, Remedy};

@@ -44,6 +44,8 @@ const MARK: &str = "OPENPOD_RUN_ID";
 struct Task {
     spec: RunSpec,
     ticket: String,
+    #[serde(default)]
+    transcript: Option<String>,
     resources: Resources,
     secrets: Vec<String>,
 }
@@ -61,12 +63,14 @@ impl Task {
     fn new(spec: RunSpec, resources: Resources) -> Self {
         let ticket = String::from_utf8_lossy(&spec.ticket_json).into_owned();
         let secrets = spec.secrets.iter().map(|secret| secret.expose().to_owned()).collect();
-        Self { spec, ticket, resources, secrets }
+        let transcript = spec.transcript.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        Self { spec, ticket, transcript, resources, secrets }
     }
 
     fn into_spec(self) -> RunSpec {
         let secrets = self.secrets.into_iter().map(Secret::new).collect();
-        RunSpec { ticket_json: self.ticket.into_bytes(), secrets, ..self.spec }
+        let transcript = self.transcript.map(String::into_bytes);
+        RunSpec { ticket_json: self.ticket.into_bytes(), transcript, secrets, ..self.spec }
     }
 }
 
@@ -139,6 +143,11 @@ impl Place {
     pub(crate) fn scratch(&self) -> [PathBuf; 2] {
         let run = self.directory.with_extension("");
         ["home", "tmp"].map(|name| run.join(name))
+    }
+
+    /// What the run is called.
+    pub(crate) fn name(&self) -> String {
+        self.directory.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// When the run was prepared.

@@ -6,6 +6,8 @@ mod platform;
 #[path = "agentd/support.rs"]
 mod support;
 
+#[path = "agentd/brakes.rs"]
+mod brakes;
 #[path = "agentd/command_line.rs"]
 mod command_line;
 #[path = "agentd/confinement.rs"]

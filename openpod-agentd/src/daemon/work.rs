@@ -20,8 +20,8 @@ impl Daemon {
     /// What follows from an event.
     pub(super) async fn handle(&mut self, event: Event) -> Result<(), DaemonError> {
         match event {
-            // What goes on is not settled.
-            Event::Ended { news: Input::RunEnded(RunEnding::Left, _), .. } => Ok(()),
+            // What goes on is not settled, nor what was broken off.
+            Event::Ended { news: Input::RunEnded(RunEnding::Left, _), .. } | Event::Abandoned => Ok(()),
             Event::Ended { ticket, intent, news } => self.tell(&ticket, news, Some(intent)).await,
             Event::Hint { .. } | Event::Beat { .. } | Event::Scouted(_) | Event::Tick if self.stopping => {
                 Ok(())

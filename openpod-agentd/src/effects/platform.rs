@@ -46,7 +46,7 @@ pub async fn apply(client: &Client, position: &PositionId, letter: String) -> Re
 
 impl Effects {
     /// The ticket and where it stands.
-    async fn standing(&self, job: &Job) -> Result<(Option<Box<Ticket>>, Standing), Failure> {
+    pub(super) async fn standing(&self, job: &Job) -> Result<(Option<Box<Ticket>>, Standing), Failure> {
         let Some(ticket) = look(&self.client, &job.ticket).await? else {
             return Ok((None, Standing::NotOurs));
         };

@@ -11,11 +11,13 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::of_shim;
+use super::transcript::transcript;
 use super::{Effects, Outcome, key_of};
 use crate::crash;
 use crate::executor::{RunEnd, RunLimits, RunOutcome, RunSpec};
 use crate::job::brakes::{Allowance, Used};
 use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding, State};
+use crate::redaction::Redactor;
 use crate::shim::{Found, Living, Place, Status};
 use crate::wording;
 use crate::workspace::remove_all;
@@ -108,7 +110,7 @@ impl Effects {
             }
             (_, Some(Found::Over(status))) if counts(&status) => ended(status, self.taken(job)),
             _ => {
-                self.end_all_below(&directory).await?;
+                self.end_all_below(&directory, true).await?;
                 let place = Place::beside(&free);
                 let spec = self.spec(job, attempt, allowance, free, &place).await?;
                 tracing::info!(log = %place.log().display(), "the worker begins");
@@ -127,9 +129,14 @@ impl Effects {
         place: &Place,
     ) -> Result<RunSpec, Failure> {
         let assignment = self.run_directory(job).join("assignment.json");
-        let ticket_json = tokio::fs::read(&assignment)
+        let told = tokio::fs::read(&assignment)
             .await
             .map_err(|error| Failure::passing(Class::Disk, format!("{}: {error}", assignment.display())))?;
+        let transcript = self.transcript(job).await;
+        let ticket_json = match &transcript {
+            None => told,
+            Some(_) => naming_transcript(told, &run_dir),
+        };
         let unique = format!("{} {}", run_dir.display(), self.clock.now().as_micros());
         Ok(RunSpec {
             id: hex::encode(&Sha256::digest(unique)[..12]),
@@ -138,6 +145,7 @@ impl Effects {
             run_dir,
             log: place.log(),
             ticket_json,
+            transcript,
             attempt,
             environment: self.executor.environment.clone(),
             limits: RunLimits { wall: allowance.wall, ..self.executor.limits },
@@ -148,6 +156,11 @@ impl Effects {
         })
     }
 
+    async fn transcript(&self, job: &Job) -> Option<Vec<u8>> {
+        let (runs, redactor) = (self.run_directory(job), Redactor::new(self.secrets.clone()));
+        tokio::task::spawn_blocking(move || transcript(&runs, &redactor)).await.ok().flatten()
+    }
+
     async fn follow(&self, job: &Job, place: &Place, living: Living, run: &Run) -> Outcome {
         // Should this future be dropped, the daemon stops at once.
         let _end = (!self.runs.leave).then(|| living.end_on_drop());
@@ -156,7 +169,7 @@ impl Effects {
             () = self.runs.left() => return Ok(Input::RunEnded(RunEnding::Left, Used::default())),
             () = run.cancel.cancelled() => {}
         }
-        let used = match self.end_run(place).await? {
+        let used = match self.end_run(place, true).await? {
             Some(Status::Ended { outcome }) => used(&outcome),
             _ => self.taken(job),
         };
@@ -173,7 +186,7 @@ impl Effects {
     /// Stops every run of the ticket, whoever started it.
     pub(super) async fn end_runs(&self, job: &Job) -> Result<(), Failure> {
         self.runs.end(&job.ticket).await;
-        self.end_all_below(&self.run_directory(job)).await
+        self.end_all_below(&self.run_directory(job), false).await
     }
 
     /// Removes the homes and temporary directories of a ticket's runs. What they said stays.
@@ -188,16 +201,16 @@ impl Effects {
         }
     }
 
-    async fn end_all_below(&self, directory: &Path) -> Result<(), Failure> {
+    async fn end_all_below(&self, directory: &Path, wanted: bool) -> Result<(), Failure> {
         for place in Place::all_in(directory) {
-            self.end_run(&place).await?;
+            self.end_run(&place, wanted).await?;
         }
         Ok(())
     }
 
-    async fn end_run(&self, place: &Place) -> Result<Option<Status>, Failure> {
+    async fn end_run(&self, place: &Place, wanted: bool) -> Result<Option<Status>, Failure> {
         let patience = self.executor.limits.grace + BEYOND_GRACE;
-        place.end(patience).await.map_err(|error| of_shim(&error))
+        place.end(patience, wanted).await.map_err(|error| of_shim(&error))
     }
 }
 
@@ -219,6 +232,16 @@ fn places(parent: &Path, name: &str) -> (Option<PathBuf>, PathBuf) {
         last = Some(std::mem::replace(&mut next, parent.join(format!("{name}-{number}"))));
     }
     (last, next)
+}
+
+/// The assignment with the place of the transcript in it.
+fn naming_transcript(told: Vec<u8>, run_dir: &Path) -> Vec<u8> {
+    let named = || {
+        let mut assignment: Assignment = serde_json::from_slice(&told).ok()?;
+        assignment.transcript = Some(RunSpec::transcript_in(run_dir));
+        serde_json::to_vec_pretty(&assignment).ok()
+    };
+    named().unwrap_or(told)
 }
 
 /// Whether a run that is over was the attempt. One that never began, or was interrupted, was not.

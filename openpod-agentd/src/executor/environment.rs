@@ -28,6 +28,8 @@ pub(super) fn environment(
         ("OPENPOD_RUN_ID", spec.id.clone().into()),
         ("OPENPOD_ATTEMPT", spec.attempt.to_string().into()),
     ];
-    let given = given.into_iter().map(|(name, value)| (name.into(), value));
+    let transcript = spec.transcript.as_ref().map(|_| RunSpec::transcript_in(&spec.run_dir).into());
+    let given = given.into_iter().chain(transcript.map(|path| ("OPENPOD_TRANSCRIPT_FILE", path)));
+    let given = given.map(|(name, value)| (name.into(), value));
     inherited.chain(configured).chain(given).collect()
 }

@@ -12,6 +12,7 @@ use super::ExecutorError;
 use crate::redaction::Redactor;
 
 const SUMMARY: &str = "summary.md";
+pub(super) const TRANSCRIPT: &str = "transcript.txt";
 const USAGE: &str = "usage.json";
 /// Of the claim, in bytes.
 const LONGEST_USAGE: u64 = 16 << 10;
@@ -34,9 +35,7 @@ impl RunFiles {
         let files = Self { directory: directory.to_owned(), open };
         private(&files.home())?;
         private(&files.tmp())?;
-        let ticket = files.ticket();
-        let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&ticket);
-        made.and_then(|mut file| file.write_all(ticket_json)).map_err(at(&ticket))?;
+        write(&files.ticket(), ticket_json)?;
         // An earlier run's words are not this one's.
         for word in [files.summary_file(), files.usage_file()] {
             match std::fs::remove_file(&word) {
@@ -45,6 +44,11 @@ impl RunFiles {
             }
         }
         Ok(files)
+    }
+
+    /// What earlier runs wrote.
+    pub(super) fn write_transcript(&self, text: &[u8]) -> Result<(), ExecutorError> {
+        write(&self.directory.join(TRANSCRIPT), text)
     }
 
     pub(super) fn home(&self) -> PathBuf {
@@ -97,6 +101,11 @@ impl RunFiles {
         file.take(longest).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ExecutorError> {
+    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    made.and_then(|mut file| file.write_all(bytes)).map_err(at(path))
 }
 
 /// Names the file in an I/O error.

@@ -1,5 +1,7 @@
 //! What a worker is told: the JSON of `$OPENPOD_TICKET_FILE`, which also comes on its standard input.
 
+use std::path::PathBuf;
+
 use openpod_sdk::api::tickets::{Comment, Ticket};
 use openpod_sdk::api::{Importance, KnowledgeCategory, Priority, ProjectId, TicketId, TicketType, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,15 @@ pub struct Assignment {
     pub attempt: u32,
     /// What others said since the work was first handed in, oldest first: in a revision, this is what to change.
     pub feedback: Vec<Note>,
+    /// What the reviewer said last, in a revision: this round is about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Note>,
+    /// The conversation so far: what the agent said when it handed in, and what others answered, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Exchange>,
+    /// A file with the ends of what the agent's earlier runs for this ticket wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<PathBuf>,
     /// Everything that was said about the ticket, oldest first.
     pub comments: Vec<Note>,
     /// What the project knows, the most important first.
@@ -54,6 +65,15 @@ pub struct TicketText {
     pub acceptance_criteria: Vec<String>,
     /// Words to find it by.
     pub labels: Vec<String>,
+}
+
+/// What the agent said, and what others answered before it spoke again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// The agent's report.
+    pub report: Note,
+    /// The answers, oldest first.
+    pub answers: Vec<Note>,
 }
 
 /// Something that was said.
@@ -105,6 +125,9 @@ impl Assignment {
             round: job.round,
             attempt: job.attempts + 1,
             feedback: if job.round > 1 { feedback_in(&comments) } else { Vec::new() },
+            review: comments.last().filter(|note| job.round > 1 && !note.own).cloned(),
+            history: if job.round > 1 { history_in(&comments) } else { Vec::new() },
+            transcript: None,
             comments,
             knowledge,
             previous_failure: job.worker_failure.clone(),
@@ -125,6 +148,19 @@ fn note_of(comment: &Comment, me: &Me) -> Note {
 fn feedback_in(comments: &[Note]) -> Vec<Note> {
     let first_report = comments.iter().position(|note| note.own);
     comments.iter().skip(first_report.unwrap_or(0)).filter(|note| !note.own).cloned().collect()
+}
+
+/// From each of our reports to the next.
+fn history_in(comments: &[Note]) -> Vec<Exchange> {
+    let mut history: Vec<Exchange> = Vec::new();
+    for note in comments {
+        match history.last_mut() {
+            _ if note.own => history.push(Exchange { report: note.clone(), answers: Vec::new() }),
+            Some(exchange) => exchange.answers.push(note.clone()),
+            None => {}
+        }
+    }
+    history
 }
 
 #[cfg(test)]
@@ -177,6 +213,12 @@ mod tests {
         ];
         assert_eq!(texts(&assignment(2, &said).feedback), ["In capitals", "Shorter"]);
         assert_eq!(texts(&assignment(2, &said).comments).len(), 5);
+        let told = assignment(3, &said);
+        assert_eq!(told.review.unwrap().text, "Shorter");
+        let history: Vec<_> =
+            told.history.iter().map(|part| (&*part.report.text, texts(&part.answers))).collect();
+        assert_eq!(history, [("Done.", vec!["In capitals"]), ("Done again.", vec!["Shorter"])]);
+        assert!(assignment(2, &said[..4]).review.is_none(), "nobody has answered");
         assert!(assignment(1, &said[..1]).feedback.is_empty(), "there is none before a revision");
         assert_eq!(
             texts(&assignment(2, &said[..1]).feedback),

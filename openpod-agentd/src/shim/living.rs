@@ -23,6 +23,8 @@ use crate::process::kin::kill_marked;
 
 /// Between two looks at a shim that has not said yet who it is.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Between the request to end and the kill of a worker whose work nobody wants any more.
+const FOR_WHAT_NOBODY_WANTS: Duration = Duration::from_millis(300);
 /// How often it is looked at.
 const LOOKS: u32 = 1000;
 
@@ -134,14 +136,17 @@ impl Place {
         Ok(status)
     }
 
-    /// Ends the run, whatever it does: asks, waits as long as `patience`, then kills. Returns when it is over, with
-    /// how it ended if it lived.
-    pub(crate) async fn end(&self, patience: Duration) -> Result<Option<Status>, ShimError> {
+    /// Ends the run, whatever it does: asks, waits as long as `patience`, then kills. Where nobody wants its work any
+    /// more it is given less time by its shim, too. Returns when it is over, with how it ended if it lived.
+    pub(crate) async fn end(&self, patience: Duration, wanted: bool) -> Result<Option<Status>, ShimError> {
         if !self.exists() {
             return Ok(None);
         }
         let Found::Living(mut living) = self.find().await? else { return Ok(None) };
         living.ask_to_end();
+        if !wanted && tokio::time::timeout(FOR_WHAT_NOBODY_WANTS, living.gone()).await.is_err() {
+            drop(living.end_on_drop());
+        }
         if tokio::time::timeout(patience, living.gone()).await.is_err() {
             tracing::warn!(shim = %self.directory.display(), "a shim did not end in time and is killed");
             living.kill();

@@ -53,6 +53,7 @@ async fn confined(data: &Path, script: &str, sandbox: Sandbox) -> Option<RunOutc
         environment: [("TESTS".to_owned(), std::process::id().to_string())].into(),
         limits: RunLimits { wall: hour, idle: None, grace: Duration::ZERO, output_bytes: 1 << 20 },
         allowance: Default::default(),
+        transcript: None,
         sandbox: Some(sandbox),
         alone: false,
         secrets: Vec::new(),

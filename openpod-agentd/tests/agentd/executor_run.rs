@@ -32,6 +32,7 @@ fn spec(script: &str) -> (RunSpec, TempDir) {
         environment: BTreeMap::from([("EXTRA".into(), "configured".into()), ("HOME".into(), "/root".into())]),
         limits: RunLimits { wall: LONG, idle: None, grace: LONG, output_bytes: 1 << 20 },
         allowance: Default::default(),
+        transcript: None,
         sandbox: None,
         alone: false,
         secrets: vec!["opk_live_secret".into()],

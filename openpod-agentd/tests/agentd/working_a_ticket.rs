@@ -316,7 +316,7 @@ async fn a_webhook_wakes_a_daemon_whose_heartbeat_is_slow() {
     daemon.await.unwrap().unwrap();
 }
 
-async fn deliver(url: &str, secret: &str) {
+pub(crate) async fn deliver(url: &str, secret: &str) {
     use openpod_sdk::clock::{Clock, SystemClock};
     use openpod_sdk::webhook::{SigningKey, sign};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
