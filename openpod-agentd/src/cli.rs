@@ -1,5 +1,7 @@
 //! The command line: each command in a file of its own.
 
+mod cancel;
+mod drain;
 mod logs;
 mod register;
 mod run;
@@ -31,12 +33,16 @@ enum Command {
     Register(register::Register),
     /// Work until a signal comes: the first one finishes, the second one stops.
     Run(run::Run),
-    /// Show the jobs that the journal knows.
+    /// Show the agents, what they work on and since when, and what waits.
     Status(status::Status),
     /// Tell what was decided about a ticket, and what it waits for.
     Why(why::Why),
     /// Show the output of the worker's latest run.
     Logs(logs::Logs),
+    /// Work on a ticket no more: end its run, and hand it back or keep it as the policy says.
+    Cancel(cancel::Cancel),
+    /// Take nothing new, finish what was begun, then end the daemon.
+    Drain(drain::Drain),
     /// What git calls for a credential; not for people.
     #[command(hide = true)]
     GitCredential {
@@ -102,6 +108,8 @@ impl Cli {
             Command::Status(status) => status.execute(),
             Command::Why(why) => why.execute(),
             Command::Logs(logs) => logs.execute(),
+            Command::Cancel(cancel) => cancel.execute(),
+            Command::Drain(drain) => drain.execute(),
             Command::GitCredential { socket, operation } => {
                 return openpod_agentd::credentials::helper_main(&socket, &operation);
             }
@@ -136,5 +144,6 @@ fn start_log(format: LogFormat) {
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    // One thread: the daemon waits, mostly, and its workers have processes of their own.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -12,10 +12,12 @@ mod executor;
 mod git;
 mod heartbeat;
 mod load;
+mod metrics;
 mod policy;
 mod server;
 mod webhook;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +29,8 @@ pub use check::{ConfigError, Mistake};
 pub use executor::{Executor, RawExecutor};
 pub use git::{GitSettings, RawGit, RawLimits};
 pub use heartbeat::{Pace, RawHeartbeat};
-pub use load::{Layers, load};
+pub use load::{Layers, Loaded, load};
+pub use metrics::RawMetrics;
 pub use policy::{RawApply, RawPolicy, RawTickets};
 pub use server::{KeySource, RawServer, Server};
 pub use webhook::{RawWebhook, WebhookSettings};
@@ -56,6 +59,8 @@ pub struct RawConfig {
     pub heartbeat: RawHeartbeat,
     /// How we are woken.
     pub webhook: RawWebhook,
+    /// Where the daemon is watched.
+    pub metrics: RawMetrics,
     /// The worker.
     pub executor: RawExecutor,
     /// Which work to take.
@@ -83,6 +88,8 @@ pub struct Config {
     pub heartbeat: Pace,
     /// How we are woken, if at all.
     pub webhook: Option<WebhookSettings>,
+    /// Where the daemon is watched, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// The worker.
     pub executor: Executor,
     /// What the work may cost: each agent's.
@@ -120,6 +127,7 @@ impl RawConfig {
             agents: agents::validate(self.agents, self.server, self.policy, &data_dir, &mut check),
             heartbeat: self.heartbeat.validate(&mut check),
             webhook: self.webhook.validate(&mut check),
+            metrics: self.metrics.validate(&mut check),
             executor: self.executor.validate(&mut check),
             brakes: self.brakes.validate(&mut check),
             git: self.git.validate(&mut check),

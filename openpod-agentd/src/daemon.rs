@@ -9,8 +9,10 @@
 //!
 //! Only this loop changes jobs, so two of its mechanisms never undo each other.
 
+mod desk;
 mod log;
 mod places;
+mod tally;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,7 +27,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use desk::Stop;
 pub use places::{Places, Seat};
+use tally::Tally;
 
 use crate::config::Pace;
 use crate::crash;
@@ -96,6 +100,14 @@ pub struct Daemon {
     /// Breaks off what is being done for a ticket.
     acting: BTreeMap<TicketId, CancellationToken>,
     tasks: JoinSet<Event>,
+    /// The effect that is under way for a ticket.
+    busy: BTreeMap<TicketId, &'static str>,
+    /// Jobs that an operator wants stopped as soon as that has ended.
+    stops: BTreeMap<TicketId, Stop>,
+    /// Since when a job is in its state.
+    since: BTreeMap<TicketId, Timestamp>,
+    tally: Tally,
+    draining: bool,
     stopping: bool,
 }
 
@@ -152,11 +164,16 @@ impl Daemon {
             scouting: false,
             acting: BTreeMap::new(),
             tasks: JoinSet::new(),
+            busy: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            since: replay.changed,
+            tally: Tally::default(),
+            draining: false,
             stopping: false,
         }
     }
 
-    /// Runs until `stop`, and then until what was begun has ended or `grace` is over.
+    /// Runs until `stop`, or until it is drained, and then until what was begun has ended or `grace` is over.
     pub async fn run(
         mut self,
         mut inbox: mpsc::Receiver<Event>,
@@ -164,7 +181,7 @@ impl Daemon {
         grace: Duration,
     ) -> Result<(), DaemonError> {
         self.resume().await?;
-        while !stop.is_cancelled() {
+        while !stop.is_cancelled() && !self.is_drained() {
             let due = self.time_to_next_due();
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -229,7 +246,7 @@ impl Daemon {
         let Step { job, effect } = brakes.decide(before, input, now, &self.rules);
         news.extend(log::because(before, &job));
         let moved = brakes.is_moved(&self.brakes);
-        let effect = effect.filter(|_| !self.stopping);
+        let effect = effect.filter(|_| !self.stopping && !self.is_to_be_stopped(&job));
         let changed = job != *before;
         let mut entries: Vec<Entry> = settled.into_iter().map(|key| Entry::Settled(key, now)).collect();
         if brakes != self.brakes {
@@ -253,6 +270,7 @@ impl Daemon {
             // What is under way is not wanted any more: it must not be published.
             if let Some(effect) = self.acting.remove(ticket) {
                 effect.cancel();
+                self.busy.remove(ticket);
             }
         }
         let waits_now = before.pending().is_some() && job.pending().is_none();
@@ -294,7 +312,10 @@ impl Daemon {
         }
         entries.extend(intent.iter().map(|key| Entry::Opened(key.clone(), now)));
         let again = if entries.is_empty() { false } else { self.journal.write(entries).await? };
-        self.jobs.insert(job.ticket.clone(), job.clone());
+        let before = self.jobs.insert(job.ticket.clone(), job.clone());
+        if before.is_none_or(|before| before.state.name() != job.state.name()) {
+            self.since.insert(job.ticket.clone(), now);
+        }
         let (Some(effect), Some(intent)) = (effect, intent) else { return Ok(()) };
         let span = tracing::info_span!(
             "ticket",
@@ -303,6 +324,7 @@ impl Daemon {
             attempt = job.attempts,
             effect = effect.name()
         );
+        self.busy.insert(job.ticket.clone(), effect.name());
         let effects = Arc::clone(&self.effects);
         let broken_off = CancellationToken::new();
         self.acting.insert(job.ticket.clone(), broken_off.clone());

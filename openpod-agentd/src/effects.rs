@@ -75,17 +75,31 @@ pub struct Parts {
     pub secrets: Vec<Secret>,
     /// The program that serves as shim.
     pub helper: PathBuf,
-    /// Cancelled when the daemon stops.
+    /// Cancelled when the agent stops.
     pub stop: CancellationToken,
+    /// Ends runs when it is cancelled. They are left alone when it is absent, or when only the agent stops.
+    pub end_runs: Option<CancellationToken>,
 }
 
 impl Effects {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, helper, stop } =
-            parts;
+        let Parts {
+            client,
+            me,
+            policy,
+            executor,
+            git,
+            workspaces,
+            clock,
+            runs_dir,
+            secrets,
+            helper,
+            stop,
+            end_runs,
+        } = parts;
         let tokens = Tokens::new(client.clone(), git.clone(), Arc::clone(&clock));
-        let runs = Runs::new(stop, executor.leaves_runs);
+        let runs = Runs::new(stop, end_runs);
         Self { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, helper, tokens, runs }
     }
 

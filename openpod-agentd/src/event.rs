@@ -6,7 +6,9 @@ use openpod_sdk::api::me::Membership;
 use openpod_sdk::api::positions::Position;
 use openpod_sdk::api::tickets::Ticket;
 use openpod_sdk::api::{EventKind, PositionId, TicketId, Timestamp};
+use tokio::sync::{mpsc, oneshot};
 
+use crate::control::{AgentReport, Answer};
 use crate::job::{Failure, Input};
 
 /// One thing that happened.
@@ -55,8 +57,28 @@ pub enum Event {
     },
     /// An effect was broken off: its job has gone another way meanwhile.
     Abandoned,
+    /// An operator asks something.
+    Asked(Question),
     /// Something is due.
     Tick,
+}
+
+/// What an operator asks of an agent.
+#[derive(Debug)]
+pub enum Question {
+    /// How it stands.
+    Report(oneshot::Sender<AgentReport>),
+    /// To stop working on a ticket.
+    Cancel {
+        /// Which.
+        ticket: TicketId,
+        /// Whether it stays assigned to the agent, whatever the policy says.
+        keep: bool,
+        /// Who wants to know what comes of it.
+        answers: mpsc::Sender<Answer>,
+    },
+    /// To take nothing new, and to end when what was begun is done.
+    Drain,
 }
 
 /// What there is to do, beside what is already ours.

@@ -24,6 +24,9 @@ pub mod daemon;
 pub mod event;
 pub mod sources;
 
+pub mod control;
+pub mod metrics;
+
 pub mod job;
 pub mod reconcile;
 
@@ -42,4 +45,4 @@ pub mod executor;
 mod process;
 mod redaction;
 
-pub use lifecycle::{RunError, Wiring, helper_entry, register, run};
+pub use lifecycle::{RunError, Supervisor, Wiring, helper_entry, register, run};

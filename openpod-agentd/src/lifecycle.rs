@@ -1,16 +1,19 @@
 //! From a configuration to a running daemon, and to its graceful end.
 
 mod agent;
+mod board;
 mod confinement;
+mod monitor;
 mod parts;
 mod registration;
+mod rounds;
+mod supervisor;
 mod webhook;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use openpod_sdk::clock::{Clock, SystemClock};
 use tokio::net::TcpListener;
@@ -21,13 +24,11 @@ pub use confinement::ConfinementError;
 pub use parts::RunError;
 pub use registration::{RegisterError, Registered, register};
 
+pub use rounds::Reloads;
+pub use supervisor::Supervisor;
+
 use crate::config::Config;
-use crate::daemon::Places;
-use crate::git::Git;
-use crate::sources::webhook::Doors;
-use crate::workspace::Workspaces;
-use agent::Tools;
-use parts::Place;
+use rounds::House;
 
 /// What a daemon gets from outside.
 pub struct Wiring {
@@ -39,16 +40,22 @@ pub struct Wiring {
     pub webhook_listener: Option<TcpListener>,
     /// A program that begins with [`helper_entry`]: git asks it for the token, and it watches over workers.
     pub helper: PathBuf,
+    /// Who wants to hear when the daemon is ready.
+    pub supervisor: Supervisor,
+    /// Where new configurations come from; none come when it is absent.
+    pub reloads: Option<Reloads>,
 }
 
 impl Wiring {
-    /// The machine's own clock and dice.
+    /// The machine's own clock and dice, and nobody who watches.
     pub fn system(helper: PathBuf) -> Self {
         Self {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(|| getrandom::u64().unwrap_or(u64::MAX)),
             webhook_listener: None,
             helper,
+            supervisor: Supervisor::default(),
+            reloads: None,
         }
     }
 }
@@ -70,35 +77,7 @@ pub async fn run(config: Config, wiring: Wiring, shutdown: impl Future<Output = 
 }
 
 async fn work(config: Config, wiring: Wiring, stop: CancellationToken) -> Result<(), RunError> {
-    let place = Place::open(&config)?;
-    confinement::check(&config)?;
-    let home = place.data_dir().join("git-home");
-    parts::private(&home)?;
-    let git = Git::find(&home).await?.with_silence(config.git.silence);
-    let workspaces = Workspaces::open(place.data_dir(), git, wiring.helper.clone())?;
-    let mut background = JoinSet::new();
-    let doors = Doors::default();
-    if let Some(settings) = &config.webhook {
-        webhook::listen(settings, wiring.webhook_listener, &doors, &stop, &mut background).await?;
-    }
-    let Wiring { clock, randomness, helper, .. } = wiring;
-    let shared = agent::Shared {
-        connections: parts::connections(&config)?,
-        workspaces: workspaces.with_limits(config.limits.clone()),
-        places: Places::new(config.max_runs),
-        doors,
-        tools: Tools { clock, randomness, helper },
-        stop,
-        config,
-    };
-    tokio::select! {
-        result = agent::all(&shared) => result?,
-        crash = crashed(&mut background) => return Err(RunError::Crashed(crash)),
-    }
-    // The receiver's address is free again when this returns.
-    let _ = tokio::time::timeout(Duration::from_secs(2), background.join_all()).await;
-    tracing::info!("stopped");
-    Ok(())
+    House::open(&config, wiring, stop).await?.run(config).await
 }
 
 /// Ends only when one of the tasks did so by a panic.

@@ -150,6 +150,11 @@ impl Place {
         self.directory.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// The process that watches over the run.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        self.shim().ok().flatten().map(|shim| shim.pid())
+    }
+
     /// When the run was prepared.
     pub(crate) fn began_at(&self) -> Option<SystemTime> {
         self.file("id").metadata().and_then(|about| about.modified()).ok()

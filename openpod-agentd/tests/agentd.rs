@@ -16,6 +16,10 @@ mod confinement;
 mod executor_run;
 #[path = "agentd/hostile_worker.rs"]
 mod hostile_worker;
+#[path = "agentd/operating.rs"]
+mod operating;
+#[path = "agentd/reloading.rs"]
+mod reloading;
 #[path = "agentd/repositories.rs"]
 mod repositories;
 #[path = "agentd/stopping.rs"]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use openpod_agentd::effects::latest_log;
 
-use super::ticket::OfTicket;
+use super::ticket::{Meant, OfTicket};
 use super::{Outcome, runtime};
 
 /// Between two looks at a log that grows.
@@ -25,13 +25,13 @@ pub(super) struct Logs {
 
 impl Logs {
     pub(super) fn execute(self) -> Outcome {
-        let (data_dir, job) = self.ticket.find()?;
-        let (path, _) = latest_log(&data_dir, &job).ok_or("the worker was not started for this ticket")?;
+        let Meant { directory, job, .. } = self.ticket.find()?;
+        let (path, _) = latest_log(&directory, &job).ok_or("the worker was not started for this ticket")?;
         let mut log = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         runtime()?.block_on(async {
             loop {
                 // Asked before reading: what is written until then is read after it.
-                let over = latest_log(&data_dir, &job).is_none_or(|(latest, over)| over || latest != path);
+                let over = latest_log(&directory, &job).is_none_or(|(latest, over)| over || latest != path);
                 pass_on(&mut log)?;
                 if over || !self.follow {
                     return Ok(ExitCode::SUCCESS);

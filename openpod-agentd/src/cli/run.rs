@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use openpod_agentd::config::load;
-use openpod_agentd::{Wiring, run};
+use openpod_agentd::config::{Config, ConfigError, Layers, Loaded, load};
+use openpod_agentd::{Supervisor, Wiring, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::{Configured, LogFormat, Outcome, runtime, start_log};
 
@@ -20,11 +21,18 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(self) -> Outcome {
-        let config = load(self.configured.layers())?.validate()?;
+        let layers = self.configured.layers();
+        let config = load(layers.clone())?.validate()?;
         start_log(self.log_format);
-        let wiring = Wiring::system(std::env::current_exe()?);
         runtime()?.block_on(async {
+            let (reload, reloads) = mpsc::channel(1);
+            let wiring = Wiring {
+                supervisor: Supervisor::from_environment(),
+                reloads: Some(reloads),
+                ..Wiring::system(std::env::current_exe()?)
+            };
             let mut signals = Signals::new()?;
+            tokio::spawn(reload_when_told(signal(SignalKind::hangup())?, layers, reload));
             let (finish, finished) = tokio::sync::oneshot::channel::<()>();
             let daemon = run(config, wiring, async {
                 let _ = finished.await;
@@ -43,6 +51,21 @@ impl Run {
                 }
             }
         })
+    }
+}
+
+/// Reads the configuration again at each SIGHUP, from the same places.
+async fn reload_when_told(
+    mut hangup: Signal,
+    layers: Layers,
+    reload: mpsc::Sender<Result<Config, ConfigError>>,
+) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP: reading the configuration");
+        let config = load(layers.clone()).and_then(Loaded::validate);
+        if reload.send(config).await.is_err() {
+            return;
+        }
     }
 }
 

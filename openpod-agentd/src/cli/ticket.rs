@@ -13,8 +13,17 @@ use super::Configured;
 pub(super) struct OfTicket {
     #[command(flatten)]
     configured: Configured,
-    /// The ticket's number, or its id.
+    /// The ticket's number, its project's id and its number (`project#7`), or its own id.
     ticket: String,
+}
+
+/// The ticket that is meant, and who works on it.
+pub(super) struct Meant {
+    /// Of the daemon.
+    pub(super) data_dir: PathBuf,
+    /// Of the agent.
+    pub(super) directory: PathBuf,
+    pub(super) job: Job,
 }
 
 /// Why no ticket is meant.
@@ -22,29 +31,70 @@ pub(super) struct OfTicket {
 enum NotMeant {
     #[error("no job for {0:?} is in the journal; `openpod-agentd status --all` shows which there are")]
     Unknown(String),
-    #[error("{number} is the number of several tickets; give the id of one: {ids}")]
-    Several { number: String, ids: String },
+    #[error("{name} may be several tickets; give the id of one: {ids}")]
+    Several { name: String, ids: String },
 }
 
 impl OfTicket {
-    /// The directory of the agent that works on it, and the job.
-    pub(super) fn find(self) -> Result<(PathBuf, Job), Box<dyn std::error::Error>> {
+    pub(super) fn find(self) -> Result<Meant, Box<dyn std::error::Error>> {
         let config = load(self.configured.layers())?.validate()?;
-        let number = self.ticket.trim_start_matches('#');
-        let means = |job: &Job| job.ticket.as_str() == self.ticket || job.number.to_string() == number;
         let mut found = Vec::new();
         for agent in config.agents {
-            let jobs = read(&agent.directory.join("journal.db"))?.jobs;
-            found.extend(jobs.into_values().filter(means).map(|job| (agent.directory.clone(), job)));
+            let journal = agent.directory.join("journal.db");
+            if !journal.exists() {
+                continue;
+            }
+            let jobs = read(&journal)?.jobs.into_values().filter(|job| is_meant(&self.ticket, job));
+            found.extend(jobs.map(|job| (agent.directory.clone(), job)));
+        }
+        // A ticket that passed from one agent to another is the latter's.
+        if found.iter().filter(|(_, job)| job.is_open()).count() == 1 {
+            found.retain(|(_, job)| job.is_open());
         }
         match (found.pop(), found.is_empty()) {
-            (Some(job), true) => Ok(job),
+            (Some((directory, job)), true) => Ok(Meant { data_dir: config.data_dir, directory, job }),
             (None, _) => Err(NotMeant::Unknown(self.ticket).into()),
             (Some(last), false) => {
                 let ids: Vec<&str> =
                     found.iter().chain([&last]).map(|(_, job)| job.ticket.as_str()).collect();
-                Err(NotMeant::Several { number: self.ticket, ids: ids.join(", ") }.into())
+                Err(NotMeant::Several { name: self.ticket, ids: ids.join(", ") }.into())
             }
+        }
+    }
+}
+
+fn is_meant(name: &str, job: &Job) -> bool {
+    let number = job.number.to_string();
+    match name.split_once('#') {
+        _ if name == job.ticket.as_str() => true,
+        Some((project, given)) => given == number && (project.is_empty() || project == job.project.as_str()),
+        None => name == number,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openpod_agentd::job::Candidate;
+    use openpod_sdk::api::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_ticket_has_a_number_a_number_within_its_project_and_an_id() {
+        let candidate = Candidate {
+            ticket: "0195-a".into(),
+            project: "p1".into(),
+            number: 7,
+            title: "Greet".into(),
+            version: None,
+            untouched: true,
+        };
+        let job = Job::new(candidate, "openpod/", Timestamp::from_micros(0));
+        for name in ["7", "#7", "p1#7", "0195-a"] {
+            assert!(is_meant(name, &job), "{name}");
+        }
+        for name in ["8", "p2#7", "p1#70", "0195", "#", ""] {
+            assert!(!is_meant(name, &job), "{name}");
         }
     }
 }

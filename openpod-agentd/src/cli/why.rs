@@ -6,7 +6,7 @@ use clap::Args;
 use openpod_agentd::job::{Effect, Job};
 use openpod_agentd::journal::decisions;
 
-use super::ticket::OfTicket;
+use super::ticket::{Meant, OfTicket};
 use super::{Outcome, show};
 
 #[derive(Args)]
@@ -17,10 +17,10 @@ pub(super) struct Why {
 
 impl Why {
     pub(super) fn execute(self) -> Outcome {
-        let (data_dir, job) = self.ticket.find()?;
+        let Meant { directory, job, .. } = self.ticket.find()?;
         show(format_args!("#{} {}: {}", job.number, job.title, now(&job)));
         show(format_args!("so far: {}", job.spent));
-        for told in decisions(&data_dir.join("journal.db"), &job.ticket)? {
+        for told in decisions(&directory.join("journal.db"), &job.ticket)? {
             let becomes = match told.state == told.becomes {
                 true => told.state,
                 false => format!("{} -> {}", told.state, told.becomes),

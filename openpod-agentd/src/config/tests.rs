@@ -23,7 +23,7 @@ fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
         environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let layers = Layers { file: Some(file.path().to_owned()), environment, flags: Vec::new() };
     load(layers)
-        .and_then(load::Loaded::validate)
+        .and_then(Loaded::validate)
         .map_err(|error| error.to_string().replace(file.path().to_str().unwrap(), "agentd.toml"))
 }
 

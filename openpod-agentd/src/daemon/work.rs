@@ -22,7 +22,14 @@ impl Daemon {
         match event {
             // What goes on is not settled, nor what was broken off.
             Event::Ended { news: Input::RunEnded(RunEnding::Left, _), .. } | Event::Abandoned => Ok(()),
-            Event::Ended { ticket, intent, news } => self.tell(&ticket, news, Some(intent)).await,
+            Event::Ended { ticket, intent, news } => {
+                if let Some(effect) = self.busy.remove(&ticket) {
+                    self.tally.ended(effect, &news);
+                }
+                self.tell(&ticket, news, Some(intent)).await?;
+                self.stop_if_asked(&ticket).await
+            }
+            Event::Asked(question) => self.asked(question).await,
             Event::Hint { .. } | Event::Beat { .. } | Event::Scouted(_) | Event::Tick if self.stopping => {
                 Ok(())
             }
@@ -30,8 +37,12 @@ impl Daemon {
                 self.hint(&kind, ticket);
                 Ok(())
             }
-            Event::Beat { asked_at, answer: Ok(heartbeat) } => self.beat(asked_at, &heartbeat).await,
-            Event::Beat { answer: Err(failure), .. } => {
+            Event::Beat { asked_at, answer: Ok(heartbeat) } => {
+                self.tally.beat(asked_at, None);
+                self.beat(asked_at, &heartbeat).await
+            }
+            Event::Beat { asked_at, answer: Err(failure) } => {
+                self.tally.beat(asked_at, Some(&failure));
                 tracing::warn!(reason = failure.reason, "the platform was not seen; the heartbeat goes on");
                 Ok(())
             }
@@ -149,7 +160,7 @@ impl Daemon {
             let revised = self.jobs.values().find(|job| job.state == State::Revised);
             let revised = revised.map(|job| job.ticket.clone());
             let some_work = revised.is_some() || !self.assigned.is_empty() || !self.free.is_empty();
-            if self.stopping || self.free_places() == 0 || !some_work || !self.admits() {
+            if self.stopping || self.draining || self.free_places() == 0 || !some_work || !self.admits() {
                 self.seat.leave_line();
                 return Ok(());
             }
@@ -178,7 +189,7 @@ impl Daemon {
         self.kept_back.is_none()
     }
 
-    fn free_places(&self) -> usize {
+    pub(super) fn free_places(&self) -> usize {
         self.policy.tickets.max_concurrent.saturating_sub(self.places_taken())
     }
 
@@ -205,7 +216,7 @@ impl Daemon {
             Some(last) => self.clock.now().since(last) >= self.pace.scout,
         };
         let for_tickets = self.policy.tickets.claim_unassigned && self.free_places() > 0;
-        if self.scouting || !due || !(for_tickets || self.policy.apply.enabled) {
+        if self.draining || self.scouting || !due || !(for_tickets || self.policy.apply.enabled) {
             return;
         }
         self.scouting = true;

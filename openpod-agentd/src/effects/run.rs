@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
-use openpod_sdk::api::TicketId;
+use openpod_sdk::api::{TicketId, Timestamp};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::of_shim;
 use super::transcript::transcript;
 use super::{Effects, Outcome, key_of};
+use crate::control::RunReport;
 use crate::crash;
 use crate::executor::{RunEnd, RunLimits, RunOutcome, RunSpec};
 use crate::job::brakes::{Allowance, Used};
@@ -29,10 +30,10 @@ const BEYOND_GRACE: Duration = Duration::from_secs(10);
 
 /// What runs now. A ticket has one run at a time.
 pub(super) struct Runs {
-    /// Cancelled when the daemon stops.
+    /// Cancelled when the agent stops: runs are left to their shims then.
     stop: CancellationToken,
-    /// Whether runs are left to their shims then.
-    leave: bool,
+    /// Cancelled when they are to end instead.
+    end: Option<CancellationToken>,
     running: StdMutex<HashMap<TicketId, Run>>,
 }
 
@@ -44,22 +45,22 @@ struct Run {
 }
 
 impl Runs {
-    pub(super) fn new(stop: CancellationToken, leave: bool) -> Self {
-        Self { stop, leave, running: StdMutex::default() }
+    pub(super) fn new(stop: CancellationToken, end: Option<CancellationToken>) -> Self {
+        Self { stop, end, running: StdMutex::default() }
     }
 
     fn begin(&self, ticket: &TicketId) -> Run {
-        let cancel = if self.leave { CancellationToken::new() } else { self.stop.child_token() };
+        let cancel = self.end.as_ref().map(CancellationToken::child_token).unwrap_or_default();
         let run = Run { cancel, busy: Arc::default() };
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), run.clone());
         run
     }
 
-    /// Returns when the daemon stops, if it leaves the run alone then.
+    /// Returns when the agent stops and leaves its runs alone.
     async fn left(&self) {
-        match self.leave {
-            true => self.stop.cancelled().await,
-            false => std::future::pending().await,
+        self.stop.cancelled().await;
+        if self.end.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            std::future::pending().await
         }
     }
 
@@ -163,10 +164,15 @@ impl Effects {
 
     async fn follow(&self, job: &Job, place: &Place, living: Living, run: &Run) -> Outcome {
         // Should this future be dropped, the daemon stops at once.
-        let _end = (!self.runs.leave).then(|| living.end_on_drop());
+        let end = self.runs.end.as_ref().map(|_| living.end_on_drop());
         tokio::select! {
             status = place.over(living) => return ended(status.map_err(|error| of_shim(&error))?, self.taken(job)),
-            () = self.runs.left() => return Ok(Input::RunEnded(RunEnding::Left, Used::default())),
+            () = self.runs.left() => {
+                if let Some(end) = end {
+                    end.disarm();
+                }
+                return Ok(Input::RunEnded(RunEnding::Left, Used::default()));
+            }
             () = run.cancel.cancelled() => {}
         }
         let used = match self.end_run(place, true).await? {
@@ -187,6 +193,18 @@ impl Effects {
     pub(super) async fn end_runs(&self, job: &Job) -> Result<(), Failure> {
         self.runs.end(&job.ticket).await;
         self.end_all_below(&self.run_directory(job), false).await
+    }
+
+    /// Stops every run of the ticket because an operator wants it.
+    pub async fn stop_runs(&self, job: &Job) -> Result<(), Failure> {
+        self.end_runs(job).await
+    }
+
+    /// The run of a job, which began then.
+    pub fn run_of(&self, job: &Job, started_at: Timestamp) -> RunReport {
+        let latest = latest(&self.run_directory(job));
+        let pid = latest.as_ref().and_then(Place::pid);
+        RunReport { pid, started_at, log: latest.map(|place| place.log()) }
     }
 
     /// Removes the homes and temporary directories of a ticket's runs. What they said stays.
@@ -216,9 +234,12 @@ impl Effects {
 
 /// Where the output of a job's latest run is kept, and whether the run is over.
 pub fn latest_log(data_dir: &Path, job: &Job) -> Option<(PathBuf, bool)> {
-    let places = Place::all_in(&data_dir.join(RUNS).join(key_of(job).as_str()));
-    let latest = places.into_iter().max_by_key(Place::began_at)?;
+    let latest = latest(&data_dir.join(RUNS).join(key_of(job).as_str()))?;
     Some((latest.log(), latest.is_over()))
+}
+
+fn latest(runs: &Path) -> Option<Place> {
+    Place::all_in(runs).into_iter().max_by_key(Place::began_at)
 }
 
 /// The last directory of an attempt, and the next one: a run that was interrupted keeps its log.

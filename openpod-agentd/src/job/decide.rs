@@ -65,6 +65,12 @@ pub fn decide(job: &Job, input: Input, now: Timestamp, rules: &Rules) -> Step {
             _ => ignored,
         },
         Input::Seen { standing, asked_at } => seen(job.clone(), standing, asked_at, now, rules),
+        Input::Stopped { leave } if job.state.takes_place() || job.state == State::Revised => {
+            let on_give_up = if leave { OnGiveUp::Leave } else { OnGiveUp::Release };
+            let reason = "its operator stopped the work on it".to_owned();
+            enter(job.clone(), gave_up(Class::Operator, reason, &Rules { on_give_up, ..*rules }))
+        }
+        Input::Stopped { .. } => ignored,
         Input::Due => due(job.clone(), now),
         Input::Eased => eased(job.clone()),
         Input::Restarted => restarted(job.clone()),

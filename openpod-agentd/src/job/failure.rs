@@ -45,6 +45,8 @@ pub enum Class {
     Disk,
     /// A program of this machine cannot be started: the worker's, git, the shim.
     Program,
+    /// Nobody's: the operator stopped it.
+    Operator,
 }
 
 /// Whether a failure will pass.
@@ -110,11 +112,11 @@ impl Failure {
 
     /// What follows, when it is the so-manieth in a row (from 1).
     pub fn remedy(&self, times: u32) -> Remedy {
-        use Class::{Credentials, Disk, Git, Network, Platform, Program, Worker};
+        use Class::{Credentials, Disk, Git, Network, Operator, Platform, Program, Worker};
         let most = match (self.class, self.outlook) {
             (_, Outlook::NotOurs) => return Remedy::Lose,
             (Worker, _) => return Remedy::Attempt,
-            (_, Outlook::Lasting) => return Remedy::GiveUp,
+            (Operator, _) | (_, Outlook::Lasting) => return Remedy::GiveUp,
             (_, Outlook::Doubted) => DOUBTED_TIMES,
             (Git, Outlook::Passing) => GIT_TIMES,
             (Platform | Network | Credentials | Disk | Program, Outlook::Passing) => u32::MAX,
@@ -137,7 +139,7 @@ impl Class {
     pub fn pause(self, times: u32) -> Duration {
         let longest = match self {
             Class::Credentials | Class::Disk | Class::Program => LONGEST_PAUSE,
-            Class::Worker | Class::Git | Class::Platform | Class::Network => LONGEST_WAIT,
+            Class::Worker | Class::Git | Class::Platform | Class::Network | Class::Operator => LONGEST_WAIT,
         };
         Duration::from_secs(1 << times.saturating_sub(1).min(16)).min(longest)
     }
@@ -146,6 +148,7 @@ impl Class {
     pub fn name(self) -> &'static str {
         match self {
             Class::Worker => "worker",
+            Class::Operator => "operator",
             Class::Git => "git",
             Class::Platform => "platform",
             Class::Network => "network",

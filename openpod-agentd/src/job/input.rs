@@ -76,6 +76,11 @@ pub enum Input {
         /// When that was asked.
         asked_at: Timestamp,
     },
+    /// The operator wants the ticket worked on no more.
+    Stopped {
+        /// Whether it stays with us instead of being handed back.
+        leave: bool,
+    },
     /// The time to try again has come, or there is a free place.
     Due,
     /// The daemon begins and finds the job in its journal.

@@ -15,6 +15,8 @@ use crate::job::brakes::Brakes;
 pub struct Replay {
     /// All jobs, also those that are over.
     pub jobs: BTreeMap<TicketId, Job>,
+    /// When each was last written down.
+    pub changed: BTreeMap<TicketId, Timestamp>,
     /// Keys of effects that were begun and not settled.
     pub open_intents: Vec<String>,
     /// Positions that were applied to.
@@ -31,12 +33,13 @@ pub(super) const BRAKES: &str = "brakes";
 pub(super) fn replay(connection: &Connection, path: &Path) -> Result<Replay, JournalError> {
     let wrong = |source| JournalError::Database { path: path.to_owned(), source };
     let mut replay = Replay::default();
-    for (ticket, text) in pairs(connection, "SELECT ticket, job FROM jobs").map_err(wrong)? {
+    for (ticket, text, changed) in jobs(connection).map_err(wrong)? {
         let job: Job = serde_json::from_str(&text).map_err(|source| JournalError::Unreadable {
             path: path.to_owned(),
             ticket: ticket.clone(),
             source,
         })?;
+        replay.changed.insert(job.ticket.clone(), changed);
         replay.jobs.insert(job.ticket.clone(), job);
     }
     let open = "SELECT key, '' FROM intents WHERE settled_at IS NULL ORDER BY key";
@@ -79,6 +82,12 @@ pub(super) fn told(connection: &Connection, ticket: &TicketId) -> rusqlite::Resu
         })
     })?;
     rows.collect()
+}
+
+fn jobs(connection: &Connection) -> rusqlite::Result<Vec<(String, String, Timestamp)>> {
+    let mut statement = connection.prepare("SELECT ticket, job, updated_at FROM jobs")?;
+    let job = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, Timestamp::from_micros(row.get(2)?)));
+    statement.query_map([], job)?.collect()
 }
 
 fn pairs(connection: &Connection, query: &str) -> rusqlite::Result<Vec<(String, String)>> {

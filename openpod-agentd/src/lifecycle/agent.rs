@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::board::Board;
 use super::parts::{self, Start};
 use super::{RunError, crashed, webhook};
 use crate::config::{AgentSettings, Config};
@@ -43,8 +44,11 @@ pub(super) struct Shared {
     pub(super) workspaces: Workspaces,
     pub(super) places: Places,
     pub(super) doors: Doors,
-    pub(super) tools: Tools,
+    pub(super) board: Board,
+    pub(super) tools: Arc<Tools>,
     pub(super) stop: CancellationToken,
+    /// Ends the runs, where they end with the daemon.
+    pub(super) end_runs: Option<CancellationToken>,
 }
 
 /// Works for all agents until the daemon stops. With one alone, what stops that one stops the daemon.
@@ -67,8 +71,10 @@ async fn keep_at_work(agent: &AgentSettings, shared: &Shared) {
     let mut pause = FIRST_PAUSE;
     while let Err(error) = work(agent, shared).await {
         tracing::error!(%error, "this agent does not work; the others do. It is tried again in {pause:?}");
+        shared.board.not_at_work(agent.title(), error.to_string());
         tokio::select! {
             () = shared.stop.cancelled() => return,
+            () = shared.board.drain.cancelled() => return,
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
         }
     }
@@ -82,7 +88,11 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
     parts::private(&agent.directory)?;
     let key = parts::key(&agent.key)?;
     let client = parts::client(&shared.connections, config, key.clone(), tools)?;
-    let start = Start::load(&agent.directory, &client, tools, &stop).await?;
+    shared.board.not_at_work(agent.title(), "the platform has not said yet who it is".to_owned());
+    let start = tokio::select! {
+        start = Start::load(&agent.directory, &client, tools, &stop) => start?,
+        () = shared.board.drain.cancelled() => None,
+    };
     let Some(Start { journal, replay, me }) = start else { return Ok(()) };
     let closed = journal.closed();
     tracing::info!(agent = me.name, id = %me.id, platform = config.server.url, "at work");
@@ -102,7 +112,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
         random: Arc::clone(&tools.randomness),
         pace: config.heartbeat,
         wake: Arc::clone(&wake),
-        events,
+        events: events.clone(),
     };
     background.spawn(heartbeat.run(stop.clone()));
 
@@ -119,6 +129,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
         secrets,
         helper: tools.helper.clone(),
         stop: stop.clone(),
+        end_runs: shared.end_runs.clone(),
     });
     let daemon = Daemon::new(daemon::Parts {
         me,
@@ -134,6 +145,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
         wake,
         seat: shared.places.seat(),
     });
+    shared.board.at_work(agent.title(), events);
     tokio::select! {
         result = daemon.run(inbox, stop, grace) => result?,
         crash = crashed(&mut background) => return Err(RunError::Crashed(crash)),

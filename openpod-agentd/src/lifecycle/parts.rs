@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::agent::Tools;
 use super::confinement::ConfinementError;
 use crate::config::{Config, KeySource};
+use crate::control::ControlError;
 use crate::crash;
 use crate::daemon::DaemonError;
 use crate::effects::{failure_of, who_am_i};
@@ -58,6 +59,12 @@ pub enum RunError {
     /// Nothing can be received there.
     #[error("webhook.listen = {address}: {source}")]
     Listen { address: std::net::SocketAddr, source: std::io::Error },
+    /// There can be no metrics.
+    #[error("metrics.listen = {address}: {source}")]
+    Metrics { address: std::net::SocketAddr, source: std::io::Error },
+    /// Operators cannot be heard.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The secret of the webhook cannot sign.
     #[error("the webhook's secret in {}: {source}; delete the file to get another", path.display())]
     Secret { path: PathBuf, source: openpod_sdk::webhook::BadSecret },

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,29 +28,32 @@ use crate::effects::failure_of;
 use crate::event::Event;
 use crate::sources::webhook::{Doors, Receiver};
 
-/// Listens for webhooks, for all agents. Nothing is received before an agent opens its door.
-pub(super) async fn listen(
-    settings: &WebhookSettings,
-    listener: Option<TcpListener>,
+/// Listens for webhooks.
+pub(super) async fn listener(
+    address: SocketAddr,
+    given: Option<TcpListener>,
+) -> Result<TcpListener, RunError> {
+    match given {
+        Some(listener) => Ok(listener),
+        None => TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source }),
+    }
+}
+
+/// Receives for all agents. Nothing is received before an agent opens its door.
+pub(super) fn serve(
+    listener: TcpListener,
     doors: &Doors,
-    stop: &CancellationToken,
+    stop: CancellationToken,
     background: &mut JoinSet<()>,
-) -> Result<(), RunError> {
-    let listener = match listener {
-        Some(listener) => listener,
-        None => TcpListener::bind(settings.listen)
-            .await
-            .map_err(|source| RunError::Listen { address: settings.listen, source })?,
-    };
-    let address = listener.local_addr().ok();
-    let (router, stopped) = (doors.router(), stop.clone().cancelled_owned());
+) {
+    tracing::info!(address = ?listener.local_addr().ok(), "webhooks are received");
+    let router = doors.router();
     background.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        {
             tracing::error!(%error, "the webhook receiver has ended; the heartbeat goes on alone");
         }
     });
-    tracing::info!(?address, "webhooks are received");
-    Ok(())
 }
 
 /// What the receiver of one agent is made of.

@@ -54,11 +54,20 @@ enum Life {
 
 /// Ends the shim and its worker at once when it is dropped.
 #[derive(Debug)]
-pub(crate) struct EndOnDrop(Arc<OwnedFd>);
+pub(crate) struct EndOnDrop(Option<Arc<OwnedFd>>);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        let _ = pidfd_send_signal(&self.0, Signal::INT);
+        if let Some(handle) = &self.0 {
+            let _ = pidfd_send_signal(handle, Signal::INT);
+        }
+    }
+}
+
+impl EndOnDrop {
+    /// Ends nothing.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
     }
 }
 
@@ -203,7 +212,7 @@ impl Living {
 
     /// Something that ends shim and worker at once when it is dropped.
     pub(crate) fn end_on_drop(&self) -> EndOnDrop {
-        EndOnDrop(Arc::clone(&self.handle))
+        EndOnDrop(Some(Arc::clone(&self.handle)))
     }
 
     fn kill(&self) {

@@ -11,7 +11,7 @@ use super::support::eventually;
 use super::working_a_ticket::{GREETER, Home};
 
 /// Says that it has begun, waits for a sign, then greets.
-fn waiting(home: &Home) -> String {
+pub(crate) fn waiting(home: &Home) -> String {
     format!(
         "echo at work; echo kept > half.txt; echo $$ >> {}; while [ ! -e {} ]; do sleep 0.05; done; {GREETER}",
         home.sign("begun").display(),
@@ -20,17 +20,17 @@ fn waiting(home: &Home) -> String {
 }
 
 /// The processes that said they have begun.
-fn begun(home: &Home) -> Vec<PathBuf> {
+pub(crate) fn begun(home: &Home) -> Vec<PathBuf> {
     let text = std::fs::read_to_string(home.sign("begun")).unwrap_or_default();
     text.lines().map(|id| PathBuf::from(format!("/proc/{id}"))).collect()
 }
 
-async fn until_begun(home: &Home, times: usize) -> PathBuf {
+pub(crate) async fn until_begun(home: &Home, times: usize) -> PathBuf {
     eventually("the worker runs", || begun(home).get(times - 1).cloned()).await
 }
 
 /// Whether the process is there, and not only its number until somebody takes note of its end.
-fn lives(process: &Path) -> bool {
+pub(crate) fn lives(process: &Path) -> bool {
     process.join("cwd").read_link().is_ok()
 }
 
@@ -95,7 +95,16 @@ async fn a_run_is_stopped_with_the_daemon_when_that_is_wanted_and_begun_again_in
 }
 
 /// Starts the program itself with this worker.
-fn program(home: &Home, worker: &str, more: &str) -> Child {
+pub(crate) fn program(home: &Home, worker: &str, more: &str) -> Child {
+    program_with(home, worker, more, |_| {})
+}
+
+pub(crate) fn program_with(
+    home: &Home,
+    worker: &str,
+    more: &str,
+    prepare: impl FnOnce(&mut tokio::process::Command),
+) -> Child {
     let config = home.path("agentd.toml");
     let text = format!(
         "data_dir = {:?}\n[server]\nurl = {:?}\n[heartbeat]\ninterval_seconds = 0.1\n\
@@ -105,26 +114,27 @@ fn program(home: &Home, worker: &str, more: &str) -> Child {
         home.path("signs"),
     );
     std::fs::write(&config, text).unwrap();
-    tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"))
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"));
+    command
         .args(["run", "--log-format", "json", "--config"])
         .arg(&config)
         .env("OPENPOD_AGENTD_SERVER__KEY", "opk_secret_of_the_agent")
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
+        .kill_on_drop(true);
+    prepare(&mut command);
+    command.spawn().unwrap()
 }
 
-fn kill(signal: &str, process: &str) {
+pub(crate) fn kill(signal: &str, process: &str) {
     assert!(std::process::Command::new("kill").args([signal, process]).status().unwrap().success());
 }
 
-fn terminate(daemon: &Child) {
+pub(crate) fn terminate(daemon: &Child) {
     kill("-TERM", &daemon.id().unwrap().to_string());
 }
 
 /// The shim of the only run: the parent of the worker.
-fn shim_of(worker: &Path) -> String {
+pub(crate) fn shim_of(worker: &Path) -> String {
     let status = std::fs::read_to_string(worker.join("status")).unwrap();
     status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap().to_owned()
 }

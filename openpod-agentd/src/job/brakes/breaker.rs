@@ -64,6 +64,17 @@ pub enum Breaker {
     },
 }
 
+impl Breaker {
+    /// For tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Breaker::Closed { .. } => "closed",
+            Breaker::Open { .. } => "open",
+            Breaker::Probing { .. } => "probing",
+        }
+    }
+}
+
 /// Failures in a row in one step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strikes {

@@ -196,32 +196,33 @@ fn row(state: &State, inputs: Vec<Input>) -> String {
 fn every_pair_of_state_and_news_is_decided() {
     // Columns of outcomes: claimed prepared allowed held exhausted well badly interrupted left change nothing pushed
     // proposed verified delivered said released cleaned. Of failures: passing doubted worker lasting not-ours. Of
-    // sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due, eased and restarted.
+    // sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due, eased, restarted and
+    // stopped.
     let table = [
         //                        outcomes            failures  sightings
-        ("wanted", "C·················", "WWlll", "·······", "···"),
-        ("claimed", "·P················", "CCPgl", "·CCsscl", "···"),
-        ("prepared", "··RPg·············", "PPPgl", "·PPsscl", "···"),
-        ("running", "·····NNP··········", "PPPgl", "·RRsscl", "···"),
-        ("ran", "·········MP·······", "NNPgl", "·NNsscl", "···"),
-        ("ran", "·········PP·······", "NNPgl", "·NNsscl", "···"),
-        ("committed", "···········U······", "MMPgl", "·MMsscl", "···"),
-        ("pushed", "············O·····", "UUPgl", "·UUsscl", "···"),
-        ("proposed", "·············V····", "OOPgl", "·OOsscl", "···"),
-        ("verified", "··············D···", "VVPgl", "·VVsscl", "···"),
-        ("delivered", "···············DDD", "DDDDD", "··Dsscl", "···"),
-        ("delivered", "··················", "·····", "·ADsscl", "···"),
-        ("revised", "··················", "·····", "·AAsscl", "W··"),
-        ("gave_up", "···············ggg", "ggggg", "·······", "···"),
-        ("gave_up", "···············ggg", "ggggg", "·······", "···"),
-        ("gave_up", "···············ggg", "ggggg", "·······", "···"),
-        ("gave_up", "··················", "·····", "·A·····", "···"),
-        ("settled", "···············sss", "sssss", "·······", "···"),
-        ("settled", "··················", "·····", "·A·····", "···"),
-        ("lost", "···············lll", "lllll", "·······", "···"),
-        ("lost", "··················", "·····", "·A·····", "···"),
-        ("cancelled", "···············ccc", "ccccc", "·······", "···"),
-        ("cancelled", "··················", "·····", "·A·····", "···"),
+        ("wanted", "C·················", "WWlll", "·······", "···g"),
+        ("claimed", "·P················", "CCPgl", "·CCsscl", "···g"),
+        ("prepared", "··RPg·············", "PPPgl", "·PPsscl", "···g"),
+        ("running", "·····NNP··········", "PPPgl", "·RRsscl", "···g"),
+        ("ran", "·········MP·······", "NNPgl", "·NNsscl", "···g"),
+        ("ran", "·········PP·······", "NNPgl", "·NNsscl", "···g"),
+        ("committed", "···········U······", "MMPgl", "·MMsscl", "···g"),
+        ("pushed", "············O·····", "UUPgl", "·UUsscl", "···g"),
+        ("proposed", "·············V····", "OOPgl", "·OOsscl", "···g"),
+        ("verified", "··············D···", "VVPgl", "·VVsscl", "···g"),
+        ("delivered", "···············DDD", "DDDDD", "··Dsscl", "····"),
+        ("delivered", "··················", "·····", "·ADsscl", "····"),
+        ("revised", "··················", "·····", "·AAsscl", "W··g"),
+        ("gave_up", "···············ggg", "ggggg", "·······", "····"),
+        ("gave_up", "···············ggg", "ggggg", "·······", "····"),
+        ("gave_up", "···············ggg", "ggggg", "·······", "····"),
+        ("gave_up", "··················", "·····", "·A·····", "····"),
+        ("settled", "···············sss", "sssss", "·······", "····"),
+        ("settled", "··················", "·····", "·A·····", "····"),
+        ("lost", "···············lll", "lllll", "·······", "····"),
+        ("lost", "··················", "·····", "·A·····", "····"),
+        ("cancelled", "···············ccc", "ccccc", "·······", "····"),
+        ("cancelled", "··················", "·····", "·A·····", "····"),
     ];
     for (state, (name, after_outcome, after_failure, after_sighting, after_time)) in
         states().iter().zip(table)
@@ -230,11 +231,8 @@ fn every_pair_of_state_and_news_is_decided() {
         assert_eq!(row(state, outcomes()), after_outcome, "outcomes in {state:?}");
         assert_eq!(row(state, failures(state)), after_failure, "failures in {state:?}");
         assert_eq!(row(state, sightings()), after_sighting, "sightings in {state:?}");
-        assert_eq!(
-            row(state, vec![Input::Due, Input::Eased, Input::Restarted]),
-            after_time,
-            "time in {state:?}"
-        );
+        let others = vec![Input::Due, Input::Eased, Input::Restarted, Input::Stopped { leave: false }];
+        assert_eq!(row(state, others), after_time, "time and operators in {state:?}");
     }
     assert_eq!(states().len(), table.len());
 }
