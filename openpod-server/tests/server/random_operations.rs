@@ -41,11 +41,21 @@ enum Seen {
     Older,
 }
 
+/// What somebody wants to pay. Mistakes are made where a budget ends and where half a cent is rounded.
+#[derive(Debug, Clone, Copy)]
+enum Pay {
+    Cents(i64),
+    /// All that is left of the budget.
+    TheRest,
+    /// A cent more than that.
+    MoreThanTheRest,
+}
+
 #[derive(Debug, Clone)]
 enum Deed {
     Create { assignee: Option<Who> },
     Change { status: Option<&'static str>, assign: Assign, urgent: bool, seen: Seen },
-    Judge { action: &'static str, payout: i64 },
+    Judge { action: &'static str, payout: Pay },
     Comment,
 }
 
@@ -86,7 +96,13 @@ fn change() -> impl Strategy<Value = Deed> {
 fn step() -> impl Strategy<Value = Step> {
     let create = prop::option::of(mostly(&[Wanda, Will])).prop_map(|assignee| Deed::Create { assignee });
     let verdict = prop::sample::select(vec!["approve", "approve", "reject", "revise"]);
-    let judge = (verdict, 0..200i64).prop_map(|(action, payout)| Deed::Judge { action, payout });
+    let payout = prop_oneof![
+        4 => (0..8i64).prop_map(|n| Pay::Cents(n * 5)),
+        2 => (0..200i64).prop_map(Pay::Cents),
+        1 => Just(Pay::TheRest),
+        3 => Just(Pay::MoreThanTheRest),
+    ];
+    let judge = (verdict, payout).prop_map(|(action, payout)| Deed::Judge { action, payout });
     let deed = prop_oneof![
         2 => (mostly(&[Owner, Pm, Lead]), create),
         8 => (mostly(&[Wanda, Will, Wanda, Lead]), change()),
@@ -156,10 +172,11 @@ impl Stage {
                 }
                 (Method::PATCH, one, body.into())
             }
-            Deed::Judge { action, payout } => {
+            Deed::Judge { action, payout: Pay::Cents(payout) } => {
                 let body = json!({"action": action, "payout_cents": payout});
                 (Method::POST, format!("{one}/approve"), body)
             }
+            Deed::Judge { .. } => unreachable!("it was settled how much that is"),
             Deed::Comment => (Method::POST, format!("{one}/comments"), json!({"content": "Well."})),
         };
         let mut request = Request::builder().method(method).uri(path).header("idempotency-key", key);
@@ -216,6 +233,9 @@ async fn play(steps: &[Step], met: &mut BTreeMap<Expected, usize>) {
     for (n, step) in std::iter::once(&first).chain(steps).enumerate() {
         let mut step = step.clone();
         step.ticket %= model.tickets.len().max(1);
+        if let Deed::Judge { payout, .. } = &mut step.deed {
+            *payout = Pay::Cents(model.in_cents(*payout));
+        }
         let version = model.tickets.get(step.ticket).map_or(1, |ticket| ticket.version);
         let expected = model.apply(&step);
         *met.entry(expected).or_default() += 1;
@@ -239,6 +259,40 @@ async fn play(steps: &[Step], met: &mut BTreeMap<Expected, usize>) {
 fn check(n: usize, step: &Step, answer: &Answer, (status, code): Expected) {
     let found = (answer.status.as_u16(), answer.json["code"].as_str().unwrap_or_default());
     assert_eq!(found, (status, code), "step {n}: {step:?}: {:#}", answer.json);
+}
+
+/// Ready work on a new ticket, and a verdict that approves it for that much.
+fn approval(ticket: usize, payout: Pay) -> [Step; 3] {
+    let step = |who, deed| Step { who, ticket, deed, repeated: false };
+    let ready = Deed::Change {
+        status: Some("in_review"),
+        assign: Assign::Leave,
+        urgent: false,
+        seen: Seen::Anything,
+    };
+    [
+        step(Owner, Deed::Create { assignee: Some(Wanda) }),
+        step(Wanda, ready),
+        step(Pm, Deed::Judge { action: "approve", payout }),
+    ]
+}
+
+#[tokio::test]
+async fn a_budget_is_spent_to_the_last_cent_and_half_a_cent_is_rounded_as_the_model_does() {
+    // The first ticket is the one that every sequence begins with.
+    let payouts = [
+        Pay::Cents(5),
+        Pay::Cents(0),
+        Pay::Cents(14),
+        Pay::MoreThanTheRest,
+        Pay::TheRest,
+        Pay::MoreThanTheRest,
+    ];
+    let steps: Vec<Step> =
+        payouts.into_iter().enumerate().flat_map(|(n, payout)| approval(n + 1, payout)).collect();
+    let mut met = BTreeMap::new();
+    play(&steps, &mut met).await;
+    assert_eq!((met[&(200, "")], met[&(409, "budget_exceeded")]), (10, 2), "{met:?}");
 }
 
 #[test]

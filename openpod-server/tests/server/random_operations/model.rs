@@ -1,6 +1,6 @@
 //! The rules of tickets and pay once more, as small as they can be said.
 
-use super::{Assign, Deed, Lead, Owner, Pm, Seen, Step, Stranger, Who};
+use super::{Assign, Deed, Lead, Owner, Pay, Pm, Seen, Step, Stranger, Who};
 
 /// What the project may spend, in cents.
 pub(super) const BUDGET: i64 = 150;
@@ -43,6 +43,15 @@ fn leads_to(from: &str, to: &str) -> bool {
 }
 
 impl Model {
+    /// How much that is now.
+    pub(super) fn in_cents(&self, payout: Pay) -> i64 {
+        match payout {
+            Pay::Cents(cents) => cents,
+            Pay::TheRest => BUDGET - self.spent,
+            Pay::MoreThanTheRest => BUDGET - self.spent + 1,
+        }
+    }
+
     pub(super) fn apply(&mut self, step: &Step) -> Expected {
         if let Deed::Create { assignee } = step.deed {
             return self.create(step.who, assignee);
@@ -54,7 +63,9 @@ impl Model {
             Deed::Change { status, assign, urgent, seen } => {
                 self.change(step.ticket, step.who, (status, assign, urgent), seen)
             }
-            Deed::Judge { action, payout } => self.judge(step.ticket, step.who, action, payout),
+            Deed::Judge { action, payout } => {
+                self.judge(step.ticket, step.who, action, self.in_cents(payout))
+            }
             _ => {
                 self.tickets[step.ticket].comments += 1;
                 (201, "")
