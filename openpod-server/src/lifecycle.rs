@@ -71,7 +71,9 @@ impl Server {
             github,
             agents_connect: config.agents_connect,
         });
-        let sender = webhooks::Sender::new(targets).map_err(|error| StartError::Webhooks(error.into()))?;
+        let means =
+            webhooks::Means { extra_ca: config.webhooks.extra_ca.clone(), ..webhooks::Means::of(targets) };
+        let sender = webhooks::Sender::new(means).map_err(|error| StartError::Webhooks(error.into()))?;
         let deliveries = webhooks::Worker::new(app.store().clone(), sender);
         let mut routes = router(app.clone());
         if let Some(forge) = &forge {

@@ -55,6 +55,7 @@ pub mod repositories;
 pub mod standings;
 pub mod tickets;
 pub mod transfer;
+pub mod turns;
 pub mod webhooks;
 
 use std::path::Path;

@@ -63,7 +63,8 @@ impl Load {
     }
 }
 
-async fn ask(address: SocketAddr, request: Vec<u8>, end: Instant) -> io::Result<u64> {
+/// One caller, who asks until the time is up. How many answers there were.
+pub(crate) async fn ask(address: SocketAddr, request: Vec<u8>, end: Instant) -> io::Result<u64> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut answers, mut buffer) = (0, vec![0; 64 * 1024]);

@@ -1,7 +1,7 @@
 //! What the server costs and what it carries, each figure beside what it is compared with, measured in the same run.
 //!
 //! ```text
-//!   cargo bench -p openpod-server --bench platform -- [heartbeat]… [--rounds 7] [--seconds 1]
+//!   cargo bench -p openpod-server --bench platform -- [heartbeat] [deliveries]… [--rounds 7] [--seconds 1]
 //! ```
 //!
 //! Without a name all are measured. The figures are for people to read: nothing fails when a machine is slow. What is
@@ -11,6 +11,10 @@
 #[cfg(not(unix))]
 compile_error!("the server runs on Unix");
 
+#[expect(dead_code, reason = "the tests use the rest of it")]
+#[path = "../../tests/server/databases/cluster.rs"]
+mod cluster;
+mod deliveries;
 mod heartbeat;
 mod load;
 mod place;
@@ -24,6 +28,8 @@ use report::Table;
 enum Subject {
     /// Heartbeats against a bare handler that answers with the same bytes.
     Heartbeat,
+    /// Events from a client's call to a receiver's answer, against a bare loop of POSTs.
+    Deliveries,
 }
 
 /// How it is measured.
@@ -54,6 +60,7 @@ fn main() {
     for subject in Subject::value_variants().iter().filter(|subject| asked(subject)) {
         let table: Table = match subject {
             Subject::Heartbeat => heartbeat::measure(&options),
+            Subject::Deliveries => deliveries::measure(&options),
         };
         table.print();
     }

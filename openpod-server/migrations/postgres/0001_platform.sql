@@ -239,6 +239,7 @@ CREATE TABLE webhooks (
     is_active       BIGINT NOT NULL CHECK (is_active IN (0, 1)),
     disabled_reason TEXT COLLATE "C",
     failing_since   BIGINT,
+    is_slow         BIGINT NOT NULL DEFAULT 0 CHECK (is_slow IN (0, 1)),
     due_at          BIGINT,
     lease           TEXT COLLATE "C",
     leased_until    BIGINT,
@@ -248,11 +249,11 @@ CREATE TABLE webhooks (
     CHECK ((old_secret IS NULL) = (old_secret_until IS NULL))
 );
 CREATE INDEX webhooks_by_agent ON webhooks (agent_id, created_at, id);
--- Those that work and those that fail are looked for apart, so that many dead ones do not hide the others.
+-- Those that work are looked for apart from those that fail or are slow, so that many of these do not hide the others.
 CREATE INDEX webhooks_due ON webhooks (due_at, id)
-    WHERE due_at IS NOT NULL AND lease IS NULL AND failing_since IS NULL;
+    WHERE due_at IS NOT NULL AND lease IS NULL AND failing_since IS NULL AND is_slow = 0;
 CREATE INDEX webhooks_due_again ON webhooks (due_at, id)
-    WHERE due_at IS NOT NULL AND lease IS NULL AND failing_since IS NOT NULL;
+    WHERE due_at IS NOT NULL AND lease IS NULL AND (failing_since IS NOT NULL OR is_slow = 1);
 CREATE INDEX webhooks_leased ON webhooks (leased_until) WHERE lease IS NOT NULL;
 
 CREATE TABLE webhook_events (

@@ -230,6 +230,7 @@ CREATE TABLE webhooks (
     is_active       INTEGER NOT NULL CHECK (is_active IN (0, 1)),
     disabled_reason TEXT,
     failing_since   INTEGER,                          -- the first failure after the last success
+    is_slow         INTEGER NOT NULL DEFAULT 0 CHECK (is_slow IN (0, 1)), -- its last answer took long
     due_at          INTEGER,                          -- when the next of its deliveries is due
     lease           TEXT,                             -- who delivers to it: one at a time
     leased_until    INTEGER,
@@ -239,11 +240,11 @@ CREATE TABLE webhooks (
     CHECK ((old_secret IS NULL) = (old_secret_until IS NULL))
 ) STRICT;
 CREATE INDEX webhooks_by_agent ON webhooks (agent_id, created_at, id);
--- Those that work and those that fail are looked for apart, so that many dead ones do not hide the others.
+-- Those that work are looked for apart from those that fail or are slow, so that many of these do not hide the others.
 CREATE INDEX webhooks_due ON webhooks (due_at, id)
-    WHERE due_at IS NOT NULL AND lease IS NULL AND failing_since IS NULL;
+    WHERE due_at IS NOT NULL AND lease IS NULL AND failing_since IS NULL AND is_slow = 0;
 CREATE INDEX webhooks_due_again ON webhooks (due_at, id)
-    WHERE due_at IS NOT NULL AND lease IS NULL AND failing_since IS NOT NULL;
+    WHERE due_at IS NOT NULL AND lease IS NULL AND (failing_since IS NOT NULL OR is_slow = 1);
 CREATE INDEX webhooks_leased ON webhooks (leased_until) WHERE lease IS NOT NULL;
 
 CREATE TABLE webhook_events (

@@ -43,6 +43,14 @@ fn a_mistake_names_the_key_the_value_and_the_file() {
         ("[limits]\nburst = 0", "limits.burst must be from 1 to 1000000, not \"0\""),
         ("[limits]\nburst = \"many\"", "limits.burst"),
         ("[webhooks]\nallow = [\"10.0.0.0/33\"]", "webhooks.allow must be a list of networks"),
+        (
+            "[webhooks]\nextra_ca_file = \"nowhere.pem\"",
+            "webhooks.extra_ca_file must name a file of certificates in PEM form",
+        ),
+        (
+            "[webhooks]\nextra_ca_file = \"Cargo.toml\"",
+            "webhooks.extra_ca_file must name a file of certificates in PEM form (it holds none), not \"Cargo.toml\"",
+        ),
         ("[github]\napp_id = 5", "github.private_key_file must be given together with github.app_id"),
         ("[github]\napi_url = \"ftp://x\"", "github.api_url must be an http or https address"),
         ("[log]\nformat = \"xml\"", "log.format must be text or json, not \"xml\""),

@@ -27,6 +27,14 @@ impl Dialect {
         }
     }
 
+    /// Ends a `SELECT` of rows that nobody else shall change before the transaction ends.
+    pub(super) fn hold(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => "FOR NO KEY UPDATE",
+        }
+    }
+
     /// Ends a `SELECT` of rows that must not be deleted before the transaction ends.
     pub(super) fn keep(self) -> &'static str {
         match self {

@@ -11,14 +11,18 @@ use openpod_sdk::api::{EventKind, Timestamp};
 use openpod_sdk::webhook::header::LEGACY_EVENT;
 use openpod_sdk::webhook::{BadSecret, SigningKey, sign};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, redirect};
+use reqwest::{Certificate, Client, redirect};
+use url::Url;
 
 use super::target::{TargetPolicy, TargetRefused};
 use crate::domain::delivery::Outcome;
-use crate::store::deliveries::Leased;
+use crate::store::deliveries::{Due, Leased};
 
 /// How long an attempt may take, from the name's look-up to the end of the answer.
 pub const DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long a connection is kept for the next delivery.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// How much of an answer is read. Only its status counts, but a receiver may want to see it taken.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -76,29 +80,42 @@ pub struct Sender {
     plain: Client,
 }
 
-impl Sender {
-    /// A sender that reaches what `policy` allows.
-    pub fn new(policy: TargetPolicy) -> Result<Self, reqwest::Error> {
-        Self::with(policy, Arc::new(SystemNames), DEADLINE)
-    }
+/// How a sender goes about it.
+pub struct Means {
+    /// Where it may go.
+    pub policy: TargetPolicy,
+    /// How names are looked up.
+    pub names: Arc<dyn Names>,
+    /// How long an attempt may take.
+    pub deadline: Duration,
+    /// Certificate authorities that it trusts beside those of the machine.
+    pub extra_ca: Vec<Certificate>,
+}
 
-    /// [`Sender::new`], with another way to look names up and another deadline.
-    pub fn with(
-        policy: TargetPolicy,
-        names: Arc<dyn Names>,
-        deadline: Duration,
-    ) -> Result<Self, reqwest::Error> {
+impl Means {
+    /// What `policy` allows, by the machine's names, within [`DEADLINE`].
+    pub fn of(policy: TargetPolicy) -> Self {
+        Self { policy, names: Arc::new(SystemNames), deadline: DEADLINE, extra_ca: Vec::new() }
+    }
+}
+
+impl Sender {
+    /// A sender by these means.
+    pub fn new(means: Means) -> Result<Self, reqwest::Error> {
+        let Means { policy, names, deadline, extra_ca } = means;
         let client = |plain| {
             let guard = Guard { policy: policy.clone(), names: Arc::clone(&names), plain };
             // A proxy would connect to whatever it likes, and a redirect lead where nobody looked.
-            Client::builder()
+            let builder = Client::builder()
                 .user_agent(concat!("openpod-server/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .no_proxy()
                 .referer(false)
-                .dns_resolver(guard)
-                .build()
+                .pool_idle_timeout(IDLE)
+                .dns_resolver(guard);
+            // Asked for none, the platform's own verifier is used as it is.
+            if extra_ca.is_empty() { builder } else { builder.tls_certs_merge(extra_ca.clone()) }.build()
         };
         Ok(Self { secure: client(false)?, plain: client(true)?, policy, deadline })
     }
@@ -108,14 +125,29 @@ impl Sender {
         self.deadline
     }
 
-    /// Attempts a delivery at `now`.
-    pub async fn send(&self, leased: &Leased, now: Timestamp) -> Result<Reply, SendError> {
+    /// The way to a webhook, if one may go there.
+    pub(super) fn route(&self, leased: &Leased) -> Result<Route<'_>, SendError> {
         let url = self.policy.check(&leased.url)?;
         let client = if url.scheme() == "http" { &self.plain } else { &self.secure };
-        let headers = headers(leased, now)?;
+        let keys = leased.secrets.iter().map(SigningKey::parse).collect::<Result<_, _>>()?;
+        Ok(Route { client, url, keys, deadline: self.deadline })
+    }
+}
+
+/// The way to a webhook: judged once for each turn, walked once for each delivery.
+pub(super) struct Route<'s> {
+    client: &'s Client,
+    url: Url,
+    keys: Vec<SigningKey>,
+    deadline: Duration,
+}
+
+impl Route<'_> {
+    /// Attempts a delivery at `now`.
+    pub(super) async fn send(&self, due: &Due, now: Timestamp) -> Result<Reply, SendError> {
         let exchange = async {
-            let request = client.post(url).headers(headers).body(leased.body.clone());
-            let mut answer = request.send().await.map_err(of_reqwest)?;
+            let request = self.client.post(self.url.clone()).headers(self.headers(due, now));
+            let mut answer = request.body(due.body.clone()).send().await.map_err(of_reqwest)?;
             let reply = reply(answer.status().as_u16(), answer.headers(), now);
             let mut read = 0;
             while read < MAX_ANSWER_BYTES
@@ -127,14 +159,13 @@ impl Sender {
         };
         tokio::time::timeout(self.deadline, exchange).await.unwrap_or(Err(SendError::Deadline(self.deadline)))
     }
-}
 
-fn headers(leased: &Leased, now: Timestamp) -> Result<HeaderMap, BadSecret> {
-    let keys = leased.secrets.iter().map(SigningKey::parse).collect::<Result<Vec<_>, _>>()?;
-    let mut headers = sign(&keys, leased.id.as_str(), now, leased.body.as_bytes());
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(LEGACY_EVENT, event_name(&leased.event));
-    Ok(headers)
+    fn headers(&self, due: &Due, now: Timestamp) -> HeaderMap {
+        let mut headers = sign(&self.keys, due.id.as_str(), now, &due.body);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(LEGACY_EVENT, event_name(&due.event));
+        headers
+    }
 }
 
 fn event_name(event: &EventKind) -> HeaderValue {

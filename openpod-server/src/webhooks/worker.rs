@@ -1,25 +1,30 @@
-//! Takes what is due from the outbox, as much at once as there are free places, and gives it to the sender.
+//! Takes what is due from the outbox, gives it to the sender, and notes how it ended: one transaction for all that
+//! came up meanwhile.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openpod_sdk::api::Timestamp;
-use tokio::task::{Id, JoinSet};
+use openpod_sdk::api::{EventKind, Timestamp};
+use tokio_util::sync::CancellationToken;
 
-use super::sender::Sender;
-use crate::domain::delivery::{Outcome, decide};
-use crate::store::deliveries::{Attempt, Lane, Leased, finish, forget, lease, next_due, reclaim};
+use super::flights::{Flights, PLACES};
+use super::sender::{Route, SendError, Sender};
+use crate::domain::delivery::{Fate, History, Outcome, decide};
+use crate::store::deliveries::{self, Due, Lane, Leased};
+use crate::store::turns::{self, Attempt, Turn};
 use crate::store::{Store, StoreError};
 
-/// How much longer than an attempt's deadline a lease lasts: time enough to note how it ended.
+/// How much longer than an attempt's deadline a lease lasts: time enough for a turn and to note how it ended.
 const LEASE_MARGIN: Duration = Duration::from_secs(45);
+
+/// After this time a turn takes up no further delivery, so that what was done is noted soon.
+const TURN: Duration = Duration::from_secs(1);
+
+/// A receiver that takes longer to answer is a slow one.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// How long to wait when what was due was taken by another.
 const AFTER_OTHERS: Duration = Duration::from_millis(20);
-
-/// How many attempts run at once in each lane. Dead receivers wait for each other, not the living for them.
-const PLACES: [(Lane, usize); 2] = [(Lane::Working, 48), (Lane::Failing, 16)];
 
 /// How long a delivery that has ended is kept, to be looked at and replayed.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
@@ -37,36 +42,11 @@ struct Parts {
     lease: Duration,
 }
 
-/// The attempts in flight.
-#[derive(Default)]
-pub(super) struct Flights {
-    attempts: JoinSet<()>,
-    lanes: HashMap<Id, Lane>,
-}
-
-impl Flights {
-    fn start(&mut self, lane: Lane, attempt: impl Future<Output = ()> + Send + 'static) {
-        self.lanes.insert(self.attempts.spawn(attempt).id(), lane);
-    }
-
-    fn count(&self, lane: Lane) -> usize {
-        self.lanes.values().filter(|taken| **taken == lane).count()
-    }
-
-    /// Completes when an attempt has ended; `false` when none is in flight.
-    pub(super) async fn landed(&mut self) -> bool {
-        let Some(landed) = self.attempts.join_next_with_id().await else { return false };
-        let id = landed.map_or_else(
-            |error| {
-                // A mistake of this program. The lease runs out, and the attempt is made again.
-                tracing::error!(%error, "an attempt at a webhook crashed");
-                error.id()
-            },
-            |(id, ())| id,
-        );
-        self.lanes.remove(&id);
-        true
-    }
+/// What a transaction of the worker's came to.
+struct Taken {
+    leased: Vec<(Lane, Vec<Leased>)>,
+    /// How long until more is due.
+    pause: Option<Duration>,
 }
 
 impl Worker {
@@ -78,9 +58,9 @@ impl Worker {
 
     /// Attempts everything that is due now, and what becomes due meanwhile. Completes when nothing is left.
     pub async fn deliver_due(&self) -> Result<(), StoreError> {
-        let mut flights = Flights::default();
+        let mut flights = Flights::new(CancellationToken::new());
         loop {
-            self.start_due(&mut flights, || false).await?;
+            self.advance(&mut flights).await?;
             if !flights.landed().await {
                 return Ok(());
             }
@@ -92,13 +72,14 @@ impl Worker {
         if self.0.store.is_shared() {
             return Ok(());
         }
-        self.0.store.write(|tx| Box::pin(reclaim(tx))).await
+        self.0.store.write(|tx| Box::pin(deliveries::reclaim(tx))).await
     }
 
     /// Forgets deliveries that ended long ago. Whether there are more.
     pub async fn sweep(&self) -> Result<bool, StoreError> {
         let ended_before = self.now().minus(KEPT);
-        let script = self.0.store.write(move |tx| Box::pin(forget(tx, ended_before, SWEPT_AT_ONCE)));
+        let script =
+            self.0.store.write(move |tx| Box::pin(deliveries::forget(tx, ended_before, SWEPT_AT_ONCE)));
         Ok(script.await? == SWEPT_AT_ONCE as u64)
     }
 
@@ -107,87 +88,112 @@ impl Worker {
         &self.0.store
     }
 
-    /// Begins as many attempts as are due and have a place, until it is `stopped`. Answers with the pause until more is
-    /// due; `None` when nothing is, or nothing more has a place.
-    pub(super) async fn start_due(
-        &self,
-        flights: &mut Flights,
-        stopped: impl Fn() -> bool,
-    ) -> Result<Option<Duration>, StoreError> {
-        let mut pause: Option<Duration> = None;
-        for (lane, places) in PLACES {
-            loop {
-                let free = places.saturating_sub(flights.count(lane));
-                if free == 0 {
-                    break;
-                }
-                let until_due = self.until_due(lane).await?;
-                if stopped() {
-                    return Ok(None);
-                }
-                if until_due.is_none_or(|wait| !wait.is_zero()) {
-                    pause = pause.into_iter().chain(until_due).min();
-                    break;
-                }
-                let leased = self.lease(lane, free).await?;
-                if leased.is_empty() {
-                    // Another process was faster.
-                    pause = pause.into_iter().chain([AFTER_OTHERS]).min();
-                    break;
-                }
-                for leased in leased {
-                    let worker = self.clone();
-                    flights.start(lane, async move { worker.attempt(leased).await });
-                }
+    /// Notes how turns ended and begins as many as are due and have a place. Answers with the pause until more is due;
+    /// `None` when nothing is, or nothing more has a place.
+    pub(super) async fn advance(&self, flights: &mut Flights) -> Result<Option<Duration>, StoreError> {
+        let turns: Arc<Vec<Turn>> = Arc::new(flights.ended());
+        let taken = match self.note_and_take(Arc::clone(&turns), flights.free()).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                // Noted later, or delivered again when the leases have run out.
+                flights.keep(Arc::unwrap_or_clone(turns));
+                return Err(error);
+            }
+        };
+        for (lane, leased) in taken.leased {
+            for leased in leased {
+                let (worker, stop) = (self.clone(), flights.stop());
+                flights.start(lane, async move { worker.turn(leased, stop).await });
             }
         }
-        Ok(pause)
+        Ok(taken.pause)
     }
 
-    /// How long until the next delivery of a lane is due; zero when it is. By the time of the transaction, because the
-    /// database's clock is not this machine's.
-    async fn until_due(&self, lane: Lane) -> Result<Option<Duration>, StoreError> {
-        let script = self.0.store.read(move |tx| {
+    async fn note_and_take(
+        &self,
+        turns: Arc<Vec<Turn>>,
+        free: [usize; PLACES.len()],
+    ) -> Result<Taken, StoreError> {
+        let length = self.0.lease;
+        let script = self.0.store.write(move |tx| {
             Box::pin(async move {
-                let due = next_due(tx, lane).await?;
-                Ok(due.map(|due| due.since(tx.now())))
+                for webhook in turns::note(tx, &turns).await? {
+                    tracing::info!(%webhook, "attempts ended after their lease; another decides");
+                }
+                deliveries::free_expired(tx).await?;
+                let (now, mut leased) = (tx.now(), Vec::new());
+                let mut next = deliveries::next_expiry(tx).await?.map(|at| at.since(now));
+                for ((lane, _), free) in PLACES.into_iter().zip(free) {
+                    if free == 0 {
+                        continue;
+                    }
+                    let taken = deliveries::lease(tx, lane, free, now.plus(length)).await?;
+                    let full = taken.len() == free;
+                    leased.push((lane, taken));
+                    if !full && let Some(due) = deliveries::next_due(tx, lane).await? {
+                        // What is due and was not taken is being taken by another.
+                        let wait = due.since(now);
+                        let wait = if wait.is_zero() { AFTER_OTHERS } else { wait };
+                        next = next.into_iter().chain([wait]).min();
+                    }
+                }
+                Ok(Taken { leased, pause: next })
             })
         });
         script.await
     }
 
-    async fn lease(&self, lane: Lane, count: usize) -> Result<Vec<Leased>, StoreError> {
-        let length = self.0.lease;
-        let script = self.0.store.write(move |tx| {
-            let until = tx.now().plus(length);
-            Box::pin(lease(tx, lane, count, until))
-        });
-        script.await
+    /// Delivers to a webhook what is due, in order, until something fails.
+    async fn turn(&self, leased: Leased, stop: CancellationToken) -> Turn {
+        let Leased { lease, webhook, failing_since, due, .. } = &leased;
+        let route = self.0.sender.route(&leased);
+        let mut turn = Turn {
+            lease: lease.clone(),
+            webhook: webhook.clone(),
+            failing_since: *failing_since,
+            is_slow: false,
+            attempts: Vec::with_capacity(due.len()),
+        };
+        let (begun, mut failing_since) = (self.now(), *failing_since);
+        for due in due {
+            if stop.is_cancelled() || self.now().since(begun) > TURN {
+                break;
+            }
+            let attempt = self.attempt(&route, due, failing_since).await;
+            if let Some(error) = &attempt.error {
+                let Attempt { delivery, fate, .. } = &attempt;
+                tracing::info!(%webhook, %delivery, error, ?fate, "a webhook was not delivered");
+            }
+            let delivered = attempt.fate == Fate::Delivered;
+            turn.is_slow = attempt.ended_at.since(attempt.begun_at) > SLOW;
+            turn.attempts.push(attempt);
+            if !delivered {
+                break;
+            }
+            failing_since = None;
+        }
+        turn
     }
 
-    async fn attempt(&self, leased: Leased) {
+    async fn attempt(
+        &self,
+        route: &Result<Route<'_>, SendError>,
+        due: &Due,
+        failing_since: Option<Timestamp>,
+    ) -> Attempt {
         let begun_at = self.now();
-        let sent = self.0.sender.send(&leased, begun_at).await;
-        let ended_at = self.now();
-        let (outcome, http_status, error) = match sent {
-            Ok(reply) => (reply.outcome, Some(reply.status), complaint(reply.outcome, reply.status)),
+        let (outcome, http_status, error) = match route {
             Err(error) => (Outcome::Failed { retry_after: None }, None, Some(error.to_string())),
+            Ok(route) => match route.send(due, begun_at).await {
+                Ok(reply) => (reply.outcome, Some(reply.status), complaint(reply.outcome, reply.status)),
+                Err(error) => (Outcome::Failed { retry_after: None }, None, Some(error.to_string())),
+            },
         };
-        let fate = decide(leased.history, outcome, ended_at, self.dice());
-        let webhook = leased.webhook.clone();
-        if let Some(error) = &error {
-            tracing::info!(%webhook, delivery = %leased.id, error, ?fate, "a webhook was not delivered");
-        }
-        let attempt = Attempt { begun_at, ended_at, http_status, error };
-        let noted =
-            self.0.store.write(move |tx| Box::pin(async move { finish(tx, &leased, &attempt, fate).await }));
-        match noted.await {
-            Ok(true) => {}
-            Ok(false) => tracing::info!(%webhook, "an attempt ended after its lease; another decides"),
-            Err(error) => {
-                tracing::warn!(%webhook, %error, "the end of an attempt was not noted; it is made again")
-            }
-        }
+        let ended_at = self.now();
+        let is_test = due.event == EventKind::WebhookTest;
+        let history = History { attempts: due.attempts, is_test, failing_since };
+        let fate = decide(history, outcome, ended_at, self.dice());
+        Attempt { delivery: due.id.clone(), number: due.number, begun_at, ended_at, http_status, error, fate }
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::SystemClock;
 use openpod_server::ids::SystemRandomness;
-use openpod_server::store::deliveries::{Lane, lease, next_due};
+use openpod_server::store::deliveries::{Lane, lease, next_expiry};
 use openpod_server::store::{
     Address, Location, OpenError, Sources, Store, StoreError, StoreErrorKind, Value,
 };
@@ -234,10 +234,8 @@ async fn of_two_processes_one_leases_a_webhook() {
     assert_eq!(unique.len(), ids.len(), "{ids:?}");
     let rest = take(&other).await.into_iter().chain(take(here).await).chain(take(here).await).count();
     assert_eq!(ids.len() + rest, 10);
-    let due = here
-        .read(|tx| Box::pin(next_due(tx, Lane::Working)))
-        .await
-        .unwrap_or_else(|error: StoreError| panic!("{error}"));
+    let due =
+        here.read(|tx| Box::pin(next_expiry(tx))).await.unwrap_or_else(|error: StoreError| panic!("{error}"));
     assert_eq!(due, Some(now.plus(std::time::Duration::from_secs(60))));
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use openpod_server::store::StoreError;
 use openpod_server::store::deliveries::{self, Lane, Leased};
 use openpod_server::webhooks::sender::Names;
-use openpod_server::webhooks::{Sender, TargetPolicy, Worker};
+use openpod_server::webhooks::{Means, Sender, TargetPolicy, Worker};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use wiremock::matchers::path;
@@ -46,6 +46,7 @@ pub(super) fn book() -> Arc<Book> {
     let lead = |to: &[&str]| to.iter().map(|ip| ip.parse().unwrap()).collect();
     Arc::new(Book(HashMap::from([
         ("receiver.test", lead(&["127.0.0.1"])),
+        ("other.test", lead(&["127.0.0.1"])),
         ("private.test", lead(&["10.0.0.1"])),
         ("mixed.test", lead(&["127.0.0.1", "93.184.216.34"])),
         ("nowhere.test", lead(&[])),
@@ -66,7 +67,11 @@ impl Stage {
     }
 
     pub(super) fn worker_within(&self, deadline: Duration) -> Worker {
-        let sender = Sender::with(local(), book(), deadline).unwrap();
+        let means = Means { names: book(), deadline, ..Means::of(local()) };
+        self.worker_with(Sender::new(means).unwrap())
+    }
+
+    pub(super) fn worker_with(&self, sender: Sender) -> Worker {
         Worker::new(self.world.app.store().clone(), sender)
     }
 
