@@ -10,12 +10,18 @@ use openpod_sdk::clock::Clock;
 use crate::github::Github;
 use crate::ids::{Randomness, new_id};
 use crate::rate_limit::{CAPACITY, Rate, RateLimiter};
+use crate::sightings::Sightings;
 use crate::store::Store;
 use crate::webhooks::TargetPolicy;
 
 /// The server's state. Clones share it.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    sightings: Sightings,
+}
 
 /// What an [`App`] is made of.
 pub struct Parts {
@@ -59,37 +65,42 @@ impl Limits {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Inner { parts, sightings: Sightings::default() }))
     }
 
     /// The database.
     pub fn store(&self) -> &Store {
-        &self.0.store
+        &self.0.parts.store
     }
 
     /// How often callers may call.
     pub fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.0.parts.limits
+    }
+
+    /// When keys were used.
+    pub fn sightings(&self) -> &Sightings {
+        &self.0.sightings
     }
 
     /// Whose forwarding headers are believed.
     pub fn trusted_proxies(&self) -> &[IpNet] {
-        &self.0.trusted_proxies
+        &self.0.parts.trusted_proxies
     }
 
     /// Where webhooks may go.
     pub fn webhook_targets(&self) -> &TargetPolicy {
-        &self.0.webhook_targets
+        &self.0.parts.webhook_targets
     }
 
     /// The GitHub that projects have their repositories on.
     pub fn github(&self) -> &Github {
-        &self.0.github
+        &self.0.parts.github
     }
 
     /// Whether projects of agents are given tokens for the repositories that they name.
     pub fn agents_connect(&self) -> bool {
-        self.0.agents_connect
+        self.0.parts.agents_connect
     }
 
     /// The current time. Within a transaction ask it instead.

@@ -8,7 +8,7 @@
 //!                               │
 //!                              app                  what every request may reach
 //!                               │
-//!                  store ─── webhooks ─── github    the edges
+//!       store ─── sightings ─── webhooks ─── github    the edges
 //!                               │
 //!                            domain                 the rules: pure
 //!                               │
@@ -30,6 +30,7 @@ pub mod operators;
 pub mod owner;
 pub mod rate_limit;
 pub mod router;
+pub mod sightings;
 pub mod store;
 pub mod upkeep;
 pub mod webhooks;

@@ -22,10 +22,13 @@
 
 mod error;
 mod full_text;
+mod glance;
 mod location;
+mod memory;
 mod migrations;
 mod postgres;
 mod script;
+mod shelf;
 mod signals;
 mod sqlite;
 mod tables;
@@ -49,6 +52,7 @@ pub mod marks;
 pub mod outbox;
 pub mod owners;
 pub mod paging;
+pub mod pending;
 pub mod positions;
 pub mod projects;
 pub mod repositories;
@@ -60,16 +64,19 @@ pub mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use openpod_sdk::clock::Clock;
 use tokio::sync::watch;
 
 use crate::ids::Randomness;
+use memory::Memory;
 use signals::Signals;
-use sqlite::claim::Claim;
+use sqlite::claim::{self, Claim};
 
 pub use error::{OpenError, StoreError, StoreErrorKind};
+pub use glance::{Glance, Moment};
 pub use location::{Address, BadAddress, Location};
 pub use migrations::{STEPS, Step, version};
 pub use tx::Tx;
@@ -116,11 +123,44 @@ impl Opening<'static> {
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
-    /// Held by a server on a file of SQLite's.
-    _claim: Option<Arc<Claim>>,
+    company: Company,
+    memory: Memory,
     migrated: Arc<[&'static str]>,
     signals: Arc<Signals>,
+    counts: Arc<Counters>,
     sources: Sources,
+}
+
+/// Who else may be at work on the database.
+#[derive(Debug, Clone)]
+enum Company {
+    /// Nobody: it is in this process's memory.
+    Nobody,
+    /// Commands, which say so: this is the one server on a file of SQLite's.
+    Commands(Arc<Claim>),
+    /// A server: this is a command on a file of SQLite's.
+    Server(Arc<Path>),
+    /// Servers on the same PostgreSQL.
+    Servers,
+}
+
+/// How many transactions there were.
+#[derive(Debug, Default)]
+struct Counters {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+/// What was done since the store was opened: how many transactions, those that failed among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Reads.
+    pub reads: u64,
+    /// Writes.
+    pub writes: u64,
+    /// Rows that queries of reads stepped over because no index leads to what they look for. Always 0 on PostgreSQL,
+    /// which does not tell.
+    pub walked: u64,
 }
 
 /// What runs the transactions.
@@ -148,7 +188,8 @@ impl Store {
         sources: Sources,
         opening: Opening<'_>,
     ) -> Result<Store, OpenError> {
-        let signals = Arc::new(Signals::default());
+        let (signals, memory) = (Arc::new(Signals::default()), Memory::default());
+        let counts = Arc::default();
         let file = match location {
             Location::File(path) => Some(path),
             Location::Memory => None,
@@ -156,26 +197,29 @@ impl Store {
                 let opened =
                     postgres::Engine::open(&address, &sources, Arc::clone(&signals), opening).await?;
                 let (engine, migrated) = (Engine::Postgres(opened.0), opened.1.into());
-                return Ok(Store { engine, _claim: None, migrated, signals, sources });
+                let company = Company::Servers;
+                return Ok(Store { engine, company, memory, migrated, signals, counts, sources });
             }
         };
-        let claim = match &file {
+        let company = match &file {
+            None => Company::Nobody,
             Some(path) if opening.steps.is_none() && !path.exists() => {
                 return Err(OpenError::Missing { path: path.clone() });
             }
-            Some(path) if opening.alone => Some(Arc::new(Claim::take(path)?)),
-            _ => None,
+            Some(path) if opening.alone => Company::Commands(Arc::new(Claim::take(path)?)),
+            Some(path) => Company::Server(path.as_path().into()),
         };
-        let (told, kept) = (Arc::clone(&signals), sources.clone());
+        let (told, forgetful, kept) = (Arc::clone(&signals), memory.clone(), sources.clone());
         let (alone, steps) = (opening.alone, opening.steps.map(<[Step]>::to_vec));
         let open = move || {
             let opening = Opening { alone, steps: steps.as_deref() };
-            sqlite::Engine::open(file.as_deref(), &kept, told, opening)
+            sqlite::Engine::open(file.as_deref(), &kept, told, forgetful, opening)
         };
         let opened = tokio::task::spawn_blocking(open).await;
         let (engine, migrated) = opened.map_err(|_| OpenError::Interrupted)??;
         let engine = Engine::Sqlite(Arc::new(engine));
-        Ok(Store { engine, _claim: claim, migrated: migrated.into(), signals, sources })
+        let migrated = migrated.into();
+        Ok(Store { engine, company, memory, migrated, signals, counts, sources })
     }
 
     /// The steps of the schema that were taken when it was opened.
@@ -200,6 +244,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.counts.reads.fetch_add(1, Ordering::Relaxed);
         match &self.engine {
             Engine::Sqlite(engine) => engine.read(script).await,
             Engine::Postgres(engine) => engine.read(script).await,
@@ -214,10 +259,32 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        match &self.engine {
+        self.counts.writes.fetch_add(1, Ordering::Relaxed);
+        self.speak()?;
+        let written = match &self.engine {
             Engine::Sqlite(engine) => engine.write(script).await,
             Engine::Postgres(engine) => engine.write(script).await,
-        }
+        };
+        self.speak()?;
+        written
+    }
+
+    /// Tells a server on the same file that what it remembers may no longer hold.
+    fn speak(&self) -> Result<(), StoreError> {
+        let Company::Server(file) = &self.company else { return Ok(()) };
+        let mut word = [0; 8];
+        self.sources.randomness.fill(&mut word);
+        claim::speak(file, word)
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> Counts {
+        let Counters { reads, writes } = &*self.counts;
+        let walked = match &self.engine {
+            Engine::Sqlite(engine) => engine.walked(),
+            Engine::Postgres(_) => 0,
+        };
+        Counts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed), walked }
     }
 
     /// The same for a script that cannot be run again.
@@ -227,10 +294,14 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        match &self.engine {
+        self.counts.writes.fetch_add(1, Ordering::Relaxed);
+        self.speak()?;
+        let written = match &self.engine {
             Engine::Sqlite(engine) => engine.write(script).await,
             Engine::Postgres(engine) => engine.write_once(script).await,
-        }
+        };
+        self.speak()?;
+        written
     }
 
     /// Writes all that is committed into a new file of SQLite's, while work goes on; only a database of SQLite's can.

@@ -27,10 +27,12 @@ mod server {
     mod program;
     mod projects;
     mod random_operations;
+    mod remembered;
     mod tickets;
     mod tls;
     mod two_engines;
     mod upkeep;
+    mod walks;
     mod watching;
     mod webhooks;
     mod world;

@@ -1,94 +1,118 @@
 //! Heartbeats through the whole server, over loopback, against a bare handler that answers with the same bytes.
+//!
+//! - *idle*: nothing is pending and nothing changed;
+//! - *busy*: three tickets and five unread messages, and nothing changed since they were read;
+//! - *busy, read anew*: the same, but the server forgets everything before each request, so that key and work are read
+//!   from the database each time.
+//!
+//! All of it on a file on a disk, with few and with many tickets in it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
 use bytes::Bytes;
-use openpod_sdk::Client;
-use openpod_sdk::api::register::NewAgent;
-use openpod_sdk::clock::SystemClock;
-use openpod_server::config::{CallLimits, Config, Database};
-use openpod_server::ids::SystemRandomness;
-use openpod_server::lifecycle::Server;
-use openpod_server::store::{Location, Sources};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use openpod_sdk::Secret;
 
 use super::Options;
 use super::load::{self, Load, Outcome};
 use super::place;
 use super::report::{Goal, Row, Table, median, per_second};
+use super::stage::{HEARTBEAT, Stage, runtime, serve_bare};
 
-/// Where heartbeats are asked for.
-const PATH: &str = "/api/agent/v1/heartbeat";
+/// How many tickets the small database has.
+const FEW: u64 = 1_000;
+
+/// A server, and two who ask it.
+struct Asked {
+    address: SocketAddr,
+    forgetful: SocketAddr,
+    idle: Secret,
+    busy: Secret,
+}
 
 pub(crate) fn measure(options: &Options) -> Table {
     let runtime = runtime();
     let place = place::on_disk();
-    let address = runtime.block_on(serve(&place.path().join("openpod.db")));
-    let key = runtime.block_on(register(address, "ada"));
-    let request = load::get(&format!("{PATH}?changes_since=2100-01-01T00:00:00Z"), &key);
-    let same = runtime.block_on(answer_to(address, &key));
-    let bare = runtime.block_on(serve_bare(same));
+    let file = |name: &str| place.path().join(name);
+    let few = runtime.block_on(prepare(&file("few.db"), FEW));
+    let many = runtime.block_on(prepare(&file("many.db"), options.tickets));
+    let idle_bytes = runtime.block_on(answer_to(few.address, &few.idle));
+    let busy_bytes = runtime.block_on(answer_to(few.address, &few.busy));
+    let sizes = format!("An idle answer has {} bytes, a busy one {}.", idle_bytes.len(), busy_bytes.len());
+    let (bare_idle, bare_busy) =
+        runtime.block_on(async { (serve_bare(idle_bytes).await, serve_bare(busy_bytes).await) });
 
-    let load = |address| Load { address, request: request.clone(), connections: options.connections };
-    let [bare, idle] = take_turns(options, [load(bare), load(address)]);
-    let mut table = Table::new(format!("Heartbeats, {} connections", options.connections));
-    table.row(Row::new("a bare axum handler, same bytes", figure(bare)));
-    let ratio = idle.rate / bare.rate;
-    table.row(Row::new("idle", figure(idle)).ratio(ratio, "bare").goal(ratio, Goal::AtLeast(0.6)));
-    table.note("µs: processor time of the server's side for each answer");
+    let load = |address, key: &Secret| {
+        let path = format!("{HEARTBEAT}?changes_since=2100-01-01T00:00:00Z");
+        let requests = vec![load::get(&path, key.expose())];
+        Load { address, requests, connections: options.connections }
+    };
+    let loads = [
+        load(bare_idle, &few.idle),
+        load(few.address, &few.idle),
+        load(many.address, &many.idle),
+        load(bare_busy, &few.busy),
+        load(few.address, &few.busy),
+        load(many.address, &many.busy),
+        load(few.forgetful, &few.busy),
+        load(many.forgetful, &many.busy),
+    ];
+    let [bare, idle, idle_many, bare_busy, busy, busy_many, read, read_many] = take_turns(options, loads);
+
+    let mut table = Table::new(format!("Heartbeats over {} connections", options.connections));
+    let against = |name: &str, it: Outcome, bare: Outcome, least: f64| {
+        let ratio = it.rate / bare.rate;
+        Row::new(name, figure(it)).ratio(ratio, "bare").goal(ratio, Goal::AtLeast(least))
+    };
+    let larger = |it: Outcome, few: Outcome| {
+        let ratio = it.micros / few.micros;
+        let name = format!("  with {} tickets instead of {FEW}", options.tickets);
+        Row::new(name, figure(it)).ratio(ratio, "the processor time").goal(ratio, Goal::AtMost(1.15))
+    };
+    table.row(Row::new("bare handler, bytes of idle", figure(bare)));
+    table.row(against("idle", idle, bare, 0.6));
+    table.row(larger(idle_many, idle));
+    table.row(Row::new("bare handler, bytes of busy", figure(bare_busy)));
+    table.row(against("busy", busy, bare_busy, 0.25));
+    table.row(larger(busy_many, busy));
+    table.row(against("busy, read anew", read, bare_busy, 0.25));
+    table.row(larger(read_many, read));
+    table.note(sizes);
+    table.note("µs: processor time of all threads but the callers', for each answer.");
     table
 }
 
+async fn prepare(file: &Path, tickets: u64) -> Asked {
+    let stage = Stage::open(file).await;
+    let project = stage.project().await;
+    let idle = project.worker(stage.address, "ida").await;
+    let busy = project.worker(stage.address, "ben").await;
+    let other = project.worker(stage.address, "otto").await;
+    stage.fill(tickets).await;
+    for n in 0..5 {
+        if n < 3 {
+            project.ticket(&busy).await;
+        }
+        project.say(&other, &format!("Message {n}")).await;
+    }
+    // What Ida reads is read.
+    let read = serde_json::from_value(serde_json::json!({"project_id": project.id})).expect("it is a filter");
+    idle.client.list_messages(&read).await.expect("a member may read");
+    let forgetful = stage.forgetful().await;
+    Asked { address: stage.address, forgetful, idle: idle.key, busy: busy.key }
+}
+
 fn figure(outcome: Outcome) -> String {
-    format!("{}  {:.1} µs", per_second(outcome.rate), outcome.micros)
-}
-
-fn runtime() -> Runtime {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().expect("a runtime can be made")
-}
-
-/// The real server, as it serves, with limits that nobody reaches.
-async fn serve(file: &std::path::Path) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened at");
-    let address = listener.local_addr().expect("a listener has an address");
-    let many = 1_000_000_000;
-    let config = Config {
-        database: Database { location: Location::File(file.to_owned()) },
-        limits: CallLimits { requests_per_minute: many, burst: many, registrations_per_hour: many },
-        ..Config::default()
-    };
-    let sources = Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) };
-    let server = Server::start(&config, sources, address).await.expect("the server starts");
-    tokio::spawn(server.run(listener, std::future::pending()));
-    address
-}
-
-async fn serve_bare(answer: Bytes) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened at");
-    let address = listener.local_addr().expect("a listener has an address");
-    let answer = move || async move { ([("content-type", "application/json")], answer.clone()) };
-    let router = Router::new().route(PATH, get(answer));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
-}
-
-async fn register(address: SocketAddr, name: &str) -> String {
-    let guest = Client::builder(format!("http://{address}")).build().expect("an address makes a client");
-    let agent =
-        guest.register_agent(&NewAgent::new(name, ["rust"])).await.expect("an agent can be registered");
-    agent.api_key.expose().to_owned()
+    format!("{} {:>6.1} µs", per_second(outcome.rate), outcome.micros)
 }
 
 /// The body of a heartbeat's answer.
-async fn answer_to(address: SocketAddr, key: &str) -> Bytes {
-    let answer = reqwest::Client::new().get(format!("http://{address}{PATH}")).bearer_auth(key).send();
-    answer.await.expect("a heartbeat is answered").bytes().await.expect("a heartbeat has a body")
+async fn answer_to(address: SocketAddr, key: &Secret) -> Bytes {
+    let request =
+        reqwest::Client::new().get(format!("http://{address}{HEARTBEAT}")).bearer_auth(key.expose());
+    let answer = request.send().await.expect("a heartbeat is answered");
+    answer.bytes().await.expect("a heartbeat has a body")
 }
 
 /// Each has a turn in each round; the median counts.

@@ -11,12 +11,12 @@ use tokio::net::TcpStream;
 /// The name of the callers' thread.
 const CALLERS: &str = "bench-callers";
 
-/// One request, and how many ask it at once.
+/// Requests, and how many ask them at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
-    /// The whole request as it travels.
-    pub(crate) request: Vec<u8>,
+    /// Whole requests as they travel; the callers begin with one after another of them, and go on in turn.
+    pub(crate) requests: Vec<Vec<u8>>,
     pub(crate) connections: usize,
 }
 
@@ -33,6 +33,16 @@ pub(crate) struct Outcome {
 pub(crate) fn get(path: &str, key: &str) -> Vec<u8> {
     let head = "Host: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n";
     format!("GET {path} HTTP/1.1\r\n{head}Authorization: Bearer {key}\r\n\r\n").into_bytes()
+}
+
+/// A POST of this JSON.
+pub(crate) fn post(path: &str, key: &str, body: &str) -> Vec<u8> {
+    let head = "Host: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\nContent-Type: application/json\r\n";
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\n{head}Authorization: Bearer {key}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 impl Load {
@@ -52,7 +62,7 @@ impl Load {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime can be made").block_on(async {
             let callers: Vec<_> = (0..self.connections)
-                .map(|_| tokio::spawn(ask(self.address, self.request.clone(), end)))
+                .map(|n| tokio::spawn(ask(self.address, self.requests.clone(), n, end)))
                 .collect();
             let mut answers = 0;
             for caller in callers {
@@ -63,13 +73,22 @@ impl Load {
     }
 }
 
-/// One caller, who asks until the time is up. How many answers there were.
-pub(crate) async fn ask(address: SocketAddr, request: Vec<u8>, end: Instant) -> io::Result<u64> {
+/// One caller, who asks one after another of these, from the `first` on and in turn, until the time is up. How many
+/// answers there were.
+pub(crate) async fn ask(
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+    first: usize,
+    end: Instant,
+) -> io::Result<u64> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut answers, mut buffer) = (0, vec![0; 64 * 1024]);
-    while Instant::now() < end {
-        stream.write_all(&request).await?;
+    let mut requests = requests.iter().cycle().skip(first);
+    while Instant::now() < end
+        && let Some(request) = requests.next()
+    {
+        stream.write_all(request).await?;
         let mut read = 0;
         while read == 0 || read < length(&buffer[..read])? {
             let more = stream.read(&mut buffer[read..]).await?;

@@ -1,7 +1,7 @@
 //! What the server costs and what it carries, each figure beside what it is compared with, measured in the same run.
 //!
 //! ```text
-//!   cargo bench -p openpod-server --bench platform -- [heartbeat] [deliveries]… [--rounds 7] [--seconds 1]
+//!   cargo bench -p openpod-server --bench platform -- [heartbeat|writes|memory|deliveries]… [--rounds 7] [--seconds 1]
 //! ```
 //!
 //! Without a name all are measured. The figures are for people to read: nothing fails when a machine is slow. What is
@@ -17,8 +17,11 @@ mod cluster;
 mod deliveries;
 mod heartbeat;
 mod load;
+mod memory;
 mod place;
 mod report;
+mod stage;
+mod writes;
 
 use clap::{Parser, ValueEnum};
 use report::Table;
@@ -28,6 +31,10 @@ use report::Table;
 enum Subject {
     /// Heartbeats against a bare handler that answers with the same bytes.
     Heartbeat,
+    /// Comments of many at once against a commit for each.
+    Writes,
+    /// The memory of the program, idle and under load.
+    Memory,
     /// Events from a client's call to a receiver's answer, against a bare loop of POSTs.
     Deliveries,
 }
@@ -49,6 +56,9 @@ struct Options {
     /// How many tickets the large database has.
     #[arg(long, default_value_t = 1_000_000)]
     tickets: u64,
+    /// Whether memory is measured for ten minutes instead of one.
+    #[arg(long)]
+    long: bool,
     /// Cargo says it to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -60,6 +70,8 @@ fn main() {
     for subject in Subject::value_variants().iter().filter(|subject| asked(subject)) {
         let table: Table = match subject {
             Subject::Heartbeat => heartbeat::measure(&options),
+            Subject::Writes => writes::measure(&options),
+            Subject::Memory => memory::measure(&options),
             Subject::Deliveries => deliveries::measure(&options),
         };
         table.print();

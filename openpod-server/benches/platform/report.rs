@@ -24,6 +24,7 @@ pub(crate) struct Row {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
     AtLeast(f64),
+    AtMost(f64),
 }
 
 impl Row {
@@ -41,6 +42,7 @@ impl Row {
     pub(crate) fn goal(self, ratio: f64, goal: Goal) -> Self {
         let (sign, bound, holds) = match goal {
             Goal::AtLeast(bound) => ("≥", bound, ratio >= bound),
+            Goal::AtMost(bound) => ("≤", bound, ratio <= bound),
         };
         Self { goal: format!("{sign} {bound:.2} {}", if holds { "holds" } else { "MISSED" }), ..self }
     }

@@ -1,19 +1,27 @@
 //! What a heartbeat makes of the work that is pending: whether anything is new, and what to do next.
 
-use openpod_sdk::api::heartbeat::{PendingTicket, PendingTickets, UnreadMessages};
+use openpod_sdk::api::heartbeat::{PendingApplications, PendingTicket, PendingTickets, UnreadMessages};
 use openpod_sdk::api::{ApprovalStatus, TicketStatus, Timestamp};
 
 /// All that an agent has pending, as it was read.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pending {
     /// Tickets to work on and to judge.
     pub tickets: PendingTickets,
     /// Unread messages.
     pub messages: UnreadMessages,
-    /// How many applications wait for a decision.
-    pub applications: usize,
+    /// Applications to decide.
+    pub applications: PendingApplications,
     /// When anything of the agent's concern last changed, what is no longer pending included.
     pub last_change: Option<Timestamp>,
+}
+
+impl Pending {
+    /// About how many bytes it takes.
+    pub fn size(&self) -> usize {
+        let parts = (&self.tickets, &self.messages, &self.applications);
+        serde_json::to_vec(&parts).map_or(0, |text| 2 * text.len())
+    }
 }
 
 /// Whether anything changed since the agent last asked. Without a time everything is new. A change in the very
@@ -44,7 +52,7 @@ pub fn next_step(pending: &Pending) -> String {
     if let Some(ticket) = standing(TicketStatus::Todo) {
         return format!("Start {}: set its status to in_progress.", name(ticket));
     }
-    match (pending.messages.unread_count, pending.applications) {
+    match (pending.messages.unread_count, pending.applications.pending.len()) {
         (0, 0) => {}
         (0, 1) => return "Decide the application that is pending.".to_owned(),
         (0, n) => return format!("Decide the {n} applications that are pending."),
@@ -66,6 +74,8 @@ fn name(ticket: &PendingTicket) -> String {
 
 #[cfg(test)]
 mod tests {
+    use openpod_sdk::api::applications::Application;
+
     use super::*;
 
     fn ticket(number: u64, status: TicketStatus) -> PendingTicket {
@@ -83,13 +93,27 @@ mod tests {
         }
     }
 
+    fn nothing() -> Pending {
+        Pending {
+            tickets: PendingTickets::default(),
+            messages: UnreadMessages::default(),
+            applications: PendingApplications::default(),
+            last_change: None,
+        }
+    }
+
+    fn application() -> Application {
+        let facts = serde_json::json!({"id": "a", "position_id": "p", "status": "pending"});
+        serde_json::from_value(facts).unwrap()
+    }
+
     #[test]
     fn the_most_urgent_thing_is_named_first() {
-        let mut pending = Pending::default();
+        let mut pending = nothing();
         let mut steps = vec![next_step(&pending)];
         pending.tickets.assigned_to_you.push(ticket(1, TicketStatus::InReview));
         steps.push(next_step(&pending));
-        pending.applications = 2;
+        pending.applications.pending = vec![application(), application()];
         steps.push(next_step(&pending));
         pending.messages.unread_count = 1;
         steps.push(next_step(&pending));
@@ -121,11 +145,11 @@ mod tests {
     #[test]
     fn a_change_in_the_moment_of_the_last_answer_is_told_again_rather_than_lost() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let pending = Pending { last_change: Some(at("2026-03-12T10:30:00Z")), ..Pending::default() };
+        let pending = Pending { last_change: Some(at("2026-03-12T10:30:00Z")), ..nothing() };
         assert!(has_changes(&pending, None));
         assert!(has_changes(&pending, Some(at("2026-03-12T10:29:59Z"))));
         assert!(has_changes(&pending, Some(at("2026-03-12T10:30:00Z"))));
         assert!(!has_changes(&pending, Some(at("2026-03-12T10:30:00.000001Z"))));
-        assert!(!has_changes(&Pending::default(), Some(at("2026-03-12T10:30:00Z"))));
+        assert!(!has_changes(&nothing(), Some(at("2026-03-12T10:30:00Z"))));
     }
 }

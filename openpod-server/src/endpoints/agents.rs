@@ -16,6 +16,7 @@ pub async fn list(
 ) -> Result<Answer<ListAgents>, ApiError> {
     let filter = call.query;
     let window = access::window(filter.limit, filter.cursor.as_ref())?;
+    app.sightings().written().await;
     let page = app.store().read(move |tx| {
         Box::pin(async move {
             let rows = agents::list(tx, &filter, &window).await?;

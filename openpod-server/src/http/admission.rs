@@ -1,8 +1,6 @@
 //! Who may come in: the key is proven and good for the operation, the limits are counted, and the handler finds the
 //! caller in the request.
 
-use std::time::Duration;
-
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +13,7 @@ use crate::domain::api_key::{KeyKind, PresentedKey};
 use crate::domain::key_grant::CallerKey;
 use crate::domain::permission::Actor;
 use crate::rate_limit::Budget;
-use crate::store::keys;
+use crate::store::{Glance, Moment};
 
 static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-supported");
 
@@ -24,10 +22,8 @@ static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-
 pub(super) struct Caller {
     pub(super) actor: Actor,
     pub(super) key: CallerKey,
+    pub(super) moment: Moment,
 }
-
-/// How precisely "last seen" is kept: a write for each request would cost more than the request.
-const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// Admits a request to `E`, or answers in its place.
 pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -91,17 +87,14 @@ async fn prove(
         refusal
     };
     let key = presented(headers, kind).map_err(refuse)?;
-    let key_id = key.key_id.clone();
-    let found = app.store().read(move |tx| Box::pin(async move { keys::find(tx, &key_id).await })).await?;
+    let Glance { key: found, moment } = app.store().look(&key.key_id).await?;
     let found = found.filter(|found| found.holder_kind() == kind && key.opens(&found.stored, now));
     let Some(found) = found else { return Err(refuse(unknown_key())) };
 
     let left = budget.insert(app.limits().keys.take(&key.key_id, now));
     limit::check(left, "requests with this key")?;
-    if found.key.last_used_at.is_none_or(|seen| now.since(seen) >= SEEN_EVERY) {
-        note_use(app, key.key_id, found.actor.clone()).await;
-    }
-    Ok(Caller { key: found.caller(), actor: found.actor })
+    app.sightings().note(app.store(), &found, now);
+    Ok(Caller { key: found.caller(), actor: found.actor.clone(), moment })
 }
 
 /// Lets a caller through whose key is good for the operation.
@@ -140,16 +133,4 @@ fn presented(headers: &HeaderMap, kind: KeyKind) -> Result<PresentedKey, ApiErro
 
 fn unknown_key() -> ApiError {
     ApiError::new(ErrorCode::Unauthenticated, "the key is unknown, expired or revoked")
-}
-
-/// Keeps "last seen" roughly right. That it cannot be written is no reason to refuse the request.
-async fn note_use(app: &App, key_id: String, actor: Actor) {
-    let now = app.now();
-    let noted = app
-        .store()
-        .write(move |tx| Box::pin(async move { keys::note_use(tx, &key_id, &actor, now).await }))
-        .await;
-    if let Err(error) = noted {
-        tracing::warn!(%error, "the time of a key's use was not noted");
-    }
 }

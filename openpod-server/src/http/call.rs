@@ -28,6 +28,7 @@ use crate::app::App;
 use crate::domain::audit::Author;
 use crate::domain::key_grant::CallerKey;
 use crate::domain::permission::Actor;
+use crate::store::Moment;
 
 /// The largest body that is read.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -42,6 +43,8 @@ pub struct Call<E: Endpoint> {
     pub actor: Actor,
     /// With which key.
     pub key: CallerKey,
+    /// When the key was looked up.
+    pub moment: Moment,
     /// Where from.
     pub client: ClientAddress,
     /// The values of the path.
@@ -76,14 +79,14 @@ impl<E: Endpoint> FromRequest<App> for Call<E> {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let Caller { actor, key } = extension(&parts)?;
+        let Caller { actor, key, moment } = extension(&parts)?;
         let client = extension::<ClientAddress>(&parts)?;
         let if_match = if_match(&parts.headers)?;
         let (path, query) = path_and_query::<E>(&mut parts).await?;
         let bytes = read_body(body).await?;
         let author = Author::caller(&actor, key.id.clone()).during(request_id(&parts));
         let once = Once::of::<E>(format!("{}:{}", actor.kind(), actor.id()), author, &parts, &bytes)?;
-        Ok(Self { actor, key, client, path, query, body: parse_body::<E>(&bytes)?, if_match, once })
+        Ok(Self { actor, key, moment, client, path, query, body: parse_body::<E>(&bytes)?, if_match, once })
     }
 }
 

@@ -1,10 +1,12 @@
 //! API keys, of agents and of owners.
 
+use std::collections::BTreeMap;
+
 use openpod_sdk::api::keys::Key;
 use openpod_sdk::api::{AgentKeyId, OwnerId, Timestamp};
 
 use super::paging::{Order, Select, Window};
-use super::{Json, Row, StoreError, Tx, params};
+use super::{Json, Row, StoreError, ToValue, Tx, Value, params};
 use crate::domain::api_key::{KeyKind, MintedKey, StoredKey, mint};
 use crate::domain::key_grant::{CallerKey, Grant};
 use crate::domain::permission::Actor;
@@ -36,6 +38,31 @@ impl KnownKey {
 /// The key with this public part.
 pub async fn find(tx: &mut Tx<'_>, key_id: &str) -> Result<Option<KnownKey>, StoreError> {
     tx.first("SELECT * FROM api_keys WHERE key_id = $1", params![key_id], read).await
+}
+
+/// How many keys one statement looks for at most, and at least. There are few lengths, so that few are prepared.
+const LENGTHS: [usize; 3] = [1, 8, 32];
+
+/// The keys with these public parts, and of each when anything of the concern of its agent last changed.
+pub async fn find_all(
+    tx: &mut Tx<'_>,
+    mut ids: Vec<String>,
+) -> Result<Vec<(KnownKey, Option<Timestamp>)>, StoreError> {
+    ids.sort_unstable();
+    ids.dedup();
+    let mut found = Vec::new();
+    for part in ids.chunks(LENGTHS[LENGTHS.len() - 1]) {
+        let length = LENGTHS.into_iter().find(|length| part.len() <= *length).unwrap_or(part.len());
+        let names: Vec<String> = (1..=length).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT k.*, a.changed_at FROM api_keys k LEFT JOIN agents a ON a.id = k.agent_id \
+             WHERE k.key_id IN ({})",
+            names.join(", ")
+        );
+        let params: Vec<Value> = part.iter().cycle().take(length).map(ToValue::to_value).collect();
+        found.extend(tx.all(&sql, &params, |row| Ok((read(row)?, row.get("changed_at")?))).await?);
+    }
+    Ok(found)
 }
 
 fn read(row: &Row<'_>) -> Result<KnownKey, StoreError> {
@@ -104,6 +131,7 @@ pub async fn succeed(
     let successor = insert(tx, &minted, holder, old.name.clone(), grant).await?;
     let sql = "UPDATE api_keys SET replaced_by = $2, expires_at = $3 WHERE key_id = $1";
     tx.execute(sql, params![old.id, successor.id, until]).await?;
+    tx.altered(old.id.as_str());
     Ok((minted, successor))
 }
 
@@ -133,16 +161,31 @@ fn column(holder: &Actor) -> &'static str {
     }
 }
 
-/// Notes that a key was used, and that its agent was seen.
-pub async fn note_use(
-    tx: &mut Tx<'_>,
-    key_id: &str,
-    actor: &Actor,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    tx.execute("UPDATE api_keys SET last_used_at = $2 WHERE key_id = $1", params![key_id, now]).await?;
-    if let Actor::Agent(agent) = actor {
-        tx.execute("UPDATE agents SET last_seen_at = $2 WHERE id = $1", params![agent, now]).await?;
+/// That a key was used.
+#[derive(Debug, Clone)]
+pub struct Use {
+    /// Its public part.
+    pub key_id: String,
+    /// Who holds it.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Notes that keys were used, and that their agents were seen; each kind of row in order, so that nobody waits in a
+/// circle.
+pub async fn note_uses(tx: &mut Tx<'_>, mut uses: Vec<Use>) -> Result<(), StoreError> {
+    uses.sort_unstable_by(|one, other| one.key_id.cmp(&other.key_id));
+    let mut seen: BTreeMap<AgentKeyId, Timestamp> = BTreeMap::new();
+    for Use { key_id, actor, at } in uses {
+        tx.execute("UPDATE api_keys SET last_used_at = $2 WHERE key_id = $1", params![key_id, at]).await?;
+        if let Actor::Agent(agent) = actor {
+            let last = seen.entry(agent).or_insert(at);
+            *last = at.max(*last);
+        }
+    }
+    for (agent, at) in seen {
+        tx.execute("UPDATE agents SET last_seen_at = $2 WHERE id = $1", params![agent, at]).await?;
     }
     Ok(())
 }
@@ -150,6 +193,7 @@ pub async fn note_use(
 /// Takes a key out of use. Whether it was in use.
 pub async fn revoke(tx: &mut Tx<'_>, key_id: &str, now: Timestamp) -> Result<bool, StoreError> {
     let sql = "UPDATE api_keys SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL";
+    tx.altered(key_id);
     Ok(tx.execute(sql, params![key_id, now]).await? == 1)
 }
 

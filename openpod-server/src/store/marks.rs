@@ -13,10 +13,12 @@ pub async fn touch<'a>(
     Ok(())
 }
 
-/// Writes down what [`touch`] noted of an agent, at the end of the transaction.
+/// Writes down what [`touch`] noted of an agent, at the end of the transaction. Each change gets a later time than the
+/// last, so that two with the same time are one.
 pub(super) async fn settle(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<(), StoreError> {
     let now = tx.now();
-    let sql = "UPDATE agents SET changed_at = $2 WHERE id = $1";
+    let sql = "UPDATE agents SET changed_at = CASE WHEN changed_at >= $2 THEN changed_at + 1 ELSE $2 END \
+               WHERE id = $1";
     tx.execute(sql, params![agent, now]).await.map(|_| ())
 }
 

@@ -12,6 +12,7 @@
 mod migration;
 mod peers;
 mod retry;
+mod rounds;
 mod session;
 mod tls;
 
@@ -30,6 +31,7 @@ use super::times::Times;
 use super::{Opening, Sources, StoreError, Tx};
 use peers::Peers;
 use retry::{Failure, Tries};
+use rounds::Rounds;
 use session::Begun;
 pub(super) use session::Session;
 use tls::Tls;
@@ -49,6 +51,7 @@ pub(super) struct Engine {
     keeps_own_time: bool,
     signals: Arc<Signals>,
     peers: Arc<Peers>,
+    rounds: Rounds,
 }
 
 impl Engine {
@@ -71,8 +74,14 @@ impl Engine {
             keeps_own_time: address.keeps_own_time(),
             signals,
             peers: Arc::new(peers),
+            rounds: Rounds::default(),
         };
         Ok((engine, migrated))
+    }
+
+    /// How keys are looked up.
+    pub(super) fn rounds(&self) -> &Rounds {
+        &self.rounds
     }
 
     pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>

@@ -8,12 +8,15 @@ pub(super) mod statement;
 mod writer;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use futures_util::future::BoxFuture;
+use openpod_sdk::api::Timestamp;
 
 use super::error::OpenError;
+use super::memory::Memory;
 use super::script::{Job, deliver};
 use super::signals::Signals;
 use super::times::Times;
@@ -30,15 +33,19 @@ pub(super) struct Engine {
     reads: Option<mpsc::Sender<Box<dyn Job>>>,
     writes: Option<mpsc::Sender<Box<dyn Job>>>,
     threads: Vec<thread::JoinHandle<()>>,
+    times: Times,
+    walked: Arc<AtomicU64>,
 }
 
 impl Engine {
     /// Opens the file, or a memory when there is none, migrates it and starts the threads. With the engine come the steps
-    /// that were taken. `signals` are given after each commit.
+    /// that were taken. `signals` are given after each commit, and `memory` forgets
+    /// what each commit changes.
     pub(super) fn open(
         file: Option<&Path>,
         sources: &Sources,
         signals: Arc<Signals>,
+        memory: Memory,
         opening: Opening<'_>,
     ) -> Result<(Self, Vec<&'static str>), OpenError> {
         let place = match (file, opening.steps) {
@@ -62,21 +69,37 @@ impl Engine {
             Ok::<(), OpenError>(())
         };
         let times = Times::new(sources.clone());
+        let walked = Arc::new(AtomicU64::new(0));
         let (reads, queue) = mpsc::channel();
         let queue = readers::Queue::new(queue);
         for n in 0..READERS {
             let (connection, queue, times) = (place.connect()?, queue.clone(), times.clone());
-            start(format!("db-read-{n}"), Box::new(move || readers::run(connection, &queue, &times)))?;
+            let walked = Arc::clone(&walked);
+            let read = move || readers::run(connection, &queue, &times, &walked);
+            start(format!("db-read-{n}"), Box::new(read))?;
         }
         let (writes, queue) = mpsc::channel();
-        start("db-write".to_owned(), Box::new(move || writer::run(writer, &queue, &times, &signals)))?;
-        Ok((Self { place, reads: Some(reads), writes: Some(writes), threads }, migrated))
+        let own = times.clone();
+        let write = move || writer::run(writer, &queue, &own, &signals, &memory);
+        start("db-write".to_owned(), Box::new(write))?;
+        let (reads, writes) = (Some(reads), Some(writes));
+        Ok((Self { place, reads, writes, threads, times, walked }, migrated))
     }
 
     /// Writes all that is committed into a new file, while others go on reading and writing.
     pub(super) fn save(&self, file: &Path) -> Result<(), StoreError> {
         let connection = self.place.connect().map_err(|error| StoreError::unreadable(error.to_string()))?;
         backup::save(&connection, file)
+    }
+
+    /// The time of a look at what is remembered, to be taken before it.
+    pub(super) fn time_of_look(&self) -> Timestamp {
+        self.times.of_read()
+    }
+
+    /// How many rows the queries of reads stepped over because no index leads to what they look for.
+    pub(super) fn walked(&self) -> u64 {
+        self.walked.load(Ordering::Relaxed)
     }
 
     pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>

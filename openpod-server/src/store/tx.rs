@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use openpod_sdk::api::{AgentKeyId, Timestamp, WebhookId};
 
 use super::dialect::Dialect;
+use super::memory::News;
 use super::postgres::Session;
 use super::sqlite::statement;
 use super::times::Times;
@@ -18,6 +19,8 @@ pub struct Tx<'c> {
     now: Timestamp,
     failed: Option<StoreError>,
     touched: BTreeSet<AgentKeyId>,
+    keys: Vec<String>,
+    walked: u64,
     due: BTreeSet<WebhookId>,
 }
 
@@ -37,7 +40,8 @@ impl<'c> Tx<'c> {
     }
 
     fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
-        Self { engine, times, now, failed: None, touched: BTreeSet::new(), due: BTreeSet::new() }
+        let (touched, due) = (BTreeSet::new(), BTreeSet::new());
+        Self { engine, times, now, failed: None, touched, keys: Vec::new(), walked: 0, due }
     }
 
     /// The time of this transaction, the same throughout.
@@ -82,7 +86,9 @@ impl<'c> Tx<'c> {
         read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send,
     ) -> Result<Vec<T>, StoreError> {
         let found = match &mut self.engine {
-            Engine::Sqlite(connection) => statement::query(connection, sql, params, usize::MAX, read),
+            Engine::Sqlite(connection) => {
+                statement::query(connection, sql, params, usize::MAX, &mut self.walked, read)
+            }
             Engine::Postgres(session) => match session.query(sql, params).await {
                 Ok(rows) => rows.iter().map(|row| read(&Row::Postgres(row))).collect(),
                 Err(error) => Err(error),
@@ -100,7 +106,8 @@ impl<'c> Tx<'c> {
     ) -> Result<Option<T>, StoreError> {
         let found = match &mut self.engine {
             Engine::Sqlite(connection) => {
-                statement::query(connection, sql, params, 1, read).map(|mut rows| rows.pop())
+                statement::query(connection, sql, params, 1, &mut self.walked, read)
+                    .map(|mut rows| rows.pop())
             }
             Engine::Postgres(session) => match session.query(sql, params).await {
                 Ok(rows) => rows.first().map(|row| read(&Row::Postgres(row))).transpose(),
@@ -133,6 +140,21 @@ impl<'c> Tx<'c> {
         self.touched.insert(agent);
     }
 
+    /// Notes that a key is no longer what it was.
+    pub(super) fn altered(&mut self, key_id: &str) {
+        self.keys.push(key_id.to_owned());
+    }
+
+    /// How many rows its queries stepped over where no index leads; known on SQLite only.
+    pub(super) fn walked(&self) -> u64 {
+        self.walked
+    }
+
+    /// What it changes of what may be remembered.
+    pub(super) fn into_news(self) -> News {
+        News { agents: self.touched.into_iter().collect(), keys: self.keys }
+    }
+
     pub(super) fn wakes_deliveries(&self) -> bool {
         !self.due.is_empty()
     }
@@ -146,7 +168,7 @@ impl<'c> Tx<'c> {
         for webhook in self.due.clone() {
             outbox::settle(self, &webhook).await?;
         }
-        for agent in std::mem::take(&mut self.touched) {
+        for agent in self.touched.clone() {
             marks::settle(self, &agent).await?;
         }
         Ok(())

@@ -92,8 +92,10 @@ impl Scene {
         let call = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime can be made").block_on(async {
-                let callers: Vec<_> =
-                    calls.into_iter().map(|call| tokio::spawn(load::ask(address, call, end))).collect();
+                let callers: Vec<_> = calls
+                    .into_iter()
+                    .map(|call| tokio::spawn(load::ask(address, vec![call], 0, end)))
+                    .collect();
                 let mut accepted = 0;
                 for caller in callers {
                     accepted += caller.await.expect("no caller panics").expect("every call is answered");

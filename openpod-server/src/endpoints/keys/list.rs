@@ -16,6 +16,7 @@ where
 {
     let Call { actor, query: filter, .. } = call;
     let window = access::window(filter.limit, filter.cursor.as_ref())?;
+    app.sightings().written().await;
     let page = app.store().read(move |tx| {
         Box::pin(async move {
             let rows = keys::of_holder(tx, &actor, &window).await?;

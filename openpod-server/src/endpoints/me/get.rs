@@ -11,6 +11,7 @@ use crate::store::agents;
 /// Who the caller is, and what it belongs to.
 pub async fn get(State(app): State<App>, call: Call<GetMe>) -> Result<Answer<GetMe>, ApiError> {
     let id = access::agent(&call.actor)?;
+    app.sightings().written().await;
     let me = app.store().read(move |tx| {
         Box::pin(async move {
             let listed = agents::find(tx, &id).await?.ok_or_else(|| ApiError::not_found("agent"))?;

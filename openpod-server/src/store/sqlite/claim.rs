@@ -1,6 +1,11 @@
 //! A database file belongs to one server at a time, and lies on a disk of this machine.
+//!
+//! Commands may change it meanwhile. The server remembers what it read, so a command writes a word into the file of the
+//! server's lock whenever it has changed something, and the server looks there before it believes its memory.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -11,25 +16,49 @@ use crate::store::error::OpenError;
 /// Proof that this process is the only server on a file, until it is dropped or the process is gone.
 #[derive(Debug)]
 pub(in crate::store) struct Claim {
-    _lock: File,
+    lock: File,
 }
 
 impl Claim {
     /// Takes the lock beside the file. The file itself stays free for commands that run meanwhile.
     pub(in crate::store) fn take(database: &Path) -> Result<Claim, OpenError> {
-        let mut name = database.file_name().unwrap_or_default().to_owned();
-        name.push("-lock");
-        let path = database.with_file_name(name);
-        let failed = |why: std::io::Error| OpenError::Open {
-            path: database.to_owned(),
-            source: StoreError::unreadable(format!("its lock {}: {why}", path.display())),
-        };
-        let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        let lock = open(database).map_err(|why| unfit(database, &why))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Claim { _lock: lock }),
+            Ok(()) => Ok(Claim { lock }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Taken { path: database.to_owned() }),
-            Err(why) => Err(failed(why.into())),
+            Err(why) => Err(unfit(database, &why.into())),
         }
+    }
+
+    /// The last word of another program, 0 before the first.
+    pub(in crate::store) fn word(&self) -> io::Result<u64> {
+        let mut word = [0; 8];
+        match self.lock.read_exact_at(&mut word, 0) {
+            Err(why) if why.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            read => read.map(|()| u64::from_be_bytes(word)),
+        }
+    }
+}
+
+/// Says, as a program that is no server, that something has changed. Said before the change too, it proves that there is
+/// room for the word.
+pub(in crate::store) fn speak(database: &Path, word: [u8; 8]) -> Result<(), StoreError> {
+    let spoken = open(database).and_then(|lock| lock.write_all_at(&word, 0));
+    spoken.map_err(|why| StoreError::unreadable(format!("its lock, beside it with -lock at its name: {why}")))
+}
+
+/// The file of the lock. The database's own stays free for programs that are no server.
+fn open(database: &Path) -> io::Result<File> {
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    name.push("-lock");
+    let path = database.with_file_name(name);
+    File::options().create(true).truncate(false).read(true).write(true).open(path)
+}
+
+fn unfit(database: &Path, why: &io::Error) -> OpenError {
+    OpenError::Open {
+        path: database.to_owned(),
+        source: StoreError::unreadable(format!("its lock, beside it with -lock at its name: {why}")),
     }
 }
 
@@ -86,6 +115,18 @@ mod tests {
         assert!(matches!(&refused, OpenError::Taken { path: taken } if *taken == path), "{refused}");
         drop(first);
         Claim::take(&path).unwrap();
+    }
+
+    #[test]
+    fn a_server_hears_the_last_word_of_a_command() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.db");
+        let claim = Claim::take(&path).unwrap();
+        assert_eq!(claim.word().unwrap(), 0);
+        for word in [7_u64, 9] {
+            speak(&path, word.to_be_bytes()).unwrap();
+            assert_eq!(claim.word().unwrap(), word);
+        }
     }
 
     #[test]

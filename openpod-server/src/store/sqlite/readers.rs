@@ -1,5 +1,6 @@
 //! Reader threads: each script sees one snapshot.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rusqlite::Connection;
@@ -23,16 +24,23 @@ impl Queue {
 }
 
 /// Reads until every sender is gone.
-pub(super) fn run(mut connection: Connection, queue: &Queue, times: &Times) {
+pub(super) fn run(mut connection: Connection, queue: &Queue, times: &Times, walked: &AtomicU64) {
     while let Some(mut job) = queue.next() {
-        let read = read(&mut connection, &mut *job, times);
+        let read = read(&mut connection, &mut *job, times, walked);
         job.answer(read.map_err(StoreError::from));
     }
 }
 
-fn read(connection: &mut Connection, job: &mut dyn Job, times: &Times) -> rusqlite::Result<()> {
+fn read(
+    connection: &mut Connection,
+    job: &mut dyn Job,
+    times: &Times,
+    walked: &AtomicU64,
+) -> rusqlite::Result<()> {
     let now = times.of_read();
     connection.execute_batch("PRAGMA query_only = true; BEGIN")?;
-    job.run(&mut Tx::sqlite(connection, times, now));
+    let mut tx = Tx::sqlite(connection, times, now);
+    job.run(&mut tx);
+    walked.fetch_add(tx.walked(), Ordering::Relaxed);
     connection.execute_batch("ROLLBACK")
 }

@@ -1,6 +1,6 @@
 //! One statement: bound by the names of its parameters, and read row by row.
 
-use rusqlite::{Connection, Statement, types::Null};
+use rusqlite::{Connection, Statement, StatementStatus, types::Null};
 
 use crate::store::{Row, StoreError, Value};
 
@@ -14,12 +14,14 @@ pub(in crate::store) fn execute(
     Ok(statement.raw_execute()? as u64)
 }
 
-/// The first `most` rows of the answer.
+/// The first `most` rows of the answer. `walked` counts the rows that were stepped over in search of them, because no
+/// index leads there.
 pub(in crate::store) fn query<T>(
     connection: &mut Connection,
     sql: &str,
     params: &[Value],
     most: usize,
+    walked: &mut u64,
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = connection.prepare_cached(sql)?;
@@ -31,6 +33,8 @@ pub(in crate::store) fn query<T>(
     {
         found.push(read(&Row::Sqlite(row))?);
     }
+    drop(rows);
+    *walked += u64::try_from(statement.reset_status(StatementStatus::FullscanStep)).unwrap_or_default();
     Ok(found)
 }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use rusqlite::Connection;
 
+use crate::store::memory::{Memory, News};
 use crate::store::script::Job;
 use crate::store::signals::Signals;
 use crate::store::times::Times;
@@ -20,15 +21,18 @@ pub(super) fn run(
     queue: &mpsc::Receiver<Box<dyn Job>>,
     times: &Times,
     signals: &Signals,
+    memory: &Memory,
 ) {
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
         let writing = times.begin_write();
-        let committed = write_group(&mut connection, &mut group, queue, times);
+        let committed = write_group(&mut connection, &mut group, queue, times, memory);
         if !connection.is_autocommit() {
             // A failed BEGIN or COMMIT may leave the transaction open.
             let _ = connection.execute_batch("ROLLBACK");
         }
+        // Before the times know that it is over: no later time goes with what was remembered before.
+        memory.moved();
         drop(writing);
         if let Ok(wakes) = committed {
             signals.committed(wakes);
@@ -46,12 +50,14 @@ fn write_group(
     group: &mut Vec<Box<dyn Job>>,
     queue: &mpsc::Receiver<Box<dyn Job>>,
     times: &Times,
+    memory: &Memory,
 ) -> Result<bool, StoreError> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let mut wakes = false;
+    let mut news = News::default();
     let mut next = 0;
     while next < group.len() {
-        wakes |= write_one(connection, &mut *group[next], times)?;
+        wakes |= write_one(connection, &mut *group[next], times, &mut news)?;
         next += 1;
         if group.len() < LARGEST_GROUP
             && let Ok(job) = queue.try_recv()
@@ -59,15 +65,22 @@ fn write_group(
             group.push(job);
         }
     }
+    memory.moving(news);
     connection.execute_batch("COMMIT")?;
     Ok(wakes)
 }
 
-fn write_one(connection: &mut Connection, job: &mut dyn Job, times: &Times) -> Result<bool, StoreError> {
+fn write_one(
+    connection: &mut Connection,
+    job: &mut dyn Job,
+    times: &Times,
+    news: &mut News,
+) -> Result<bool, StoreError> {
     connection.prepare_cached("SAVEPOINT script")?.raw_execute()?;
     let mut tx = Tx::sqlite(connection, times, times.now());
     let stays = job.run(&mut tx);
     let wakes = stays && tx.wakes_deliveries();
+    let told = tx.into_news();
     if connection.is_autocommit() {
         // A full disk ends the whole transaction, and with it what the others of the group did.
         return Err(StoreError::from(rusqlite::Error::SqliteFailure(
@@ -75,7 +88,9 @@ fn write_one(connection: &mut Connection, job: &mut dyn Job, times: &Times) -> R
             Some("the transaction was ended by the database".to_owned()),
         )));
     }
-    if !stays {
+    if stays {
+        news.extend(told);
+    } else {
         connection.prepare_cached("ROLLBACK TO script")?.raw_execute()?;
     }
     connection.prepare_cached("RELEASE script")?.raw_execute()?;
