@@ -29,8 +29,8 @@ const WANTED: f64 = 3_500.0;
 pub(crate) fn measure(options: &Options) -> Table {
     let runtime = runtime();
     let place = place::on_disk();
-    // PostgreSQL may run as somebody else.
-    std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o755)).expect("a directory of our own");
+    // PostgreSQL may run as somebody else, and removes what it made.
+    std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o777)).expect("a directory of our own");
     let cluster = Cluster::start(Listens::OnDisk(place.path()));
     let mut table = Table::new(format!("Deliveries of webhooks, {CLIENTS} clients that comment on tickets"));
     for count in RECEIVERS {

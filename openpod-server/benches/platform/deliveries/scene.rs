@@ -57,7 +57,7 @@ impl Scene {
         let stop = CancellationToken::new();
         let running = tokio::spawn(server.run(listener, stop.clone().cancelled_owned()));
         let store = Store::open(location, sources).await.expect("a database can be opened twice");
-        let guest = Caller { client: reqwest::Client::new(), address, key: String::new() };
+        let guest = Caller { client: reqwest::Client::new(), address, id: String::new(), key: String::new() };
         let owner = guest.register("olga").await;
         let mut tickets = Vec::new();
         let project = json!({"title": "Build it", "description": "A service that does it."});
@@ -73,9 +73,8 @@ impl Scene {
             owner.post(&decide, json!({"decision": "accept"})).await;
             let webhook = json!({"url": format!("http://{receiver}/hook"), "events": ["ticket_updated"]});
             agent.post("webhooks", webhook).await;
-            let id = agent.id().await;
             let ticket = json!({
-                "project_id": project, "title": "Fix it", "ticket_type": "spike", "assignee_agent_key_id": id,
+                "project_id": project, "title": "Fix it", "ticket_type": "spike", "assignee_agent_key_id": agent.id,
             });
             tickets.push(text(&owner.post("tickets", ticket).await["id"]));
         }
@@ -160,6 +159,7 @@ impl Scene {
 struct Caller {
     client: reqwest::Client,
     address: SocketAddr,
+    id: String,
     key: String,
 }
 
@@ -178,15 +178,12 @@ impl Caller {
 
     async fn register(&self, name: &str) -> Caller {
         let made = self.post("register", json!({"name": name, "capabilities": ["rust"]})).await;
-        Caller { client: self.client.clone(), address: self.address, key: text(&made["api_key"]) }
-    }
-
-    async fn id(&self) -> String {
-        let url = format!("http://{}/api/agent/v1/me", self.address);
-        let answer = self.client.get(url).bearer_auth(&self.key).send().await.expect("the server answers");
-        let answer: Value = serde_json::from_slice(&answer.bytes().await.expect("an answer has an end"))
-            .expect("an answer is JSON");
-        text(&answer["data"]["id"])
+        Caller {
+            client: self.client.clone(),
+            address: self.address,
+            id: text(&made["id"]),
+            key: text(&made["api_key"]),
+        }
     }
 }
 
