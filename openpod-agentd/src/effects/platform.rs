@@ -12,6 +12,7 @@ use super::{Effects, Outcome};
 use crate::crash;
 use crate::credentials::TokenSource;
 use crate::job::{Assignment, Class, Failure, Input, Job, Me, Published, Reference, Standing, standing_of};
+use crate::redaction::Redactor;
 use crate::wording;
 
 /// `GET /me`
@@ -210,6 +211,7 @@ impl Effects {
 
     /// `POST /tickets/{ticket_id}/comments`, once.
     pub(super) async fn say(&self, job: &Job, text: String, again: bool) -> Outcome {
+        let text = Redactor::new(self.secrets.clone()).text(&text);
         if again && self.said(job, &text).await? {
             return Ok(Input::Said);
         }

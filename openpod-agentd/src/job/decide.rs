@@ -161,9 +161,9 @@ fn failed(job: Job, failure: Failure, now: Timestamp, rules: &Rules) -> Step {
     let at_its_end = !job.state.takes_place();
     let times = job.trouble.as_ref().map_or(0, |trouble| trouble.times) + 1;
     let remedy = failure.remedy(times);
-    let Failure { class, reason, .. } = failure;
+    let class = failure.class;
     match remedy {
-        Remedy::Again(pause) => try_again(job, times, reason, now.plus(pause)),
+        Remedy::Again(pause) => try_again(job, times, failure.reason, now.plus(pause)),
         // Nothing more can be done about a comment, a release or a workspace; the job goes on to its end.
         _ if at_its_end => match step_done(job.state.clone()) {
             Some(state) => enter(job, state),
@@ -171,8 +171,8 @@ fn failed(job: Job, failure: Failure, now: Timestamp, rules: &Rules) -> Step {
         },
         Remedy::Lose => enter(job, State::Lost { cleaned: false }),
         _ if matches!(job.state, State::Wanted { .. }) => enter(job, State::Lost { cleaned: false }),
-        Remedy::Attempt => refused(job, reason, now, rules),
-        Remedy::GiveUp => enter(job, gave_up(class, reason, rules)),
+        Remedy::Attempt => refused(job, failure.reason, now, rules),
+        Remedy::GiveUp => enter(job, gave_up(class, failure.parting_words(times), rules)),
     }
 }
 

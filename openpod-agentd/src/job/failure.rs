@@ -127,6 +127,15 @@ impl Failure {
         Remedy::Again(self.class.pause(times).max(self.retry_after.unwrap_or_default()))
     }
 
+    /// Why a ticket is given up, for those who read it: what passes on this machine and does not is no business of theirs
+    /// in all its details. The decisions before have them.
+    pub fn parting_words(self, times: u32) -> String {
+        match (self.outlook, self.class) {
+            (Outlook::Passing, Class::Git) => format!("git failed on my side, {times} times in a row"),
+            _ => self.reason,
+        }
+    }
+
     /// Whether this machine or its keys are in trouble, so that other tickets will fare no better.
     pub fn is_the_daemons_own(&self) -> bool {
         use Class::{Credentials, Disk, Git, Program};
@@ -196,6 +205,14 @@ mod tests {
             assert_eq!(remedies(class, Outlook::Lasting), lasting, "{class:?}");
             assert_eq!(remedies(class, Outlook::NotOurs), "lose lose lose lose lose lose", "{class:?}");
         }
+    }
+
+    #[test]
+    fn a_ticket_does_not_hear_of_this_machine_s_directories() {
+        let local = Failure::passing(Class::Git, "`git fetch /var/lib/openpod/x.git` failed");
+        assert_eq!(local.parting_words(20), "git failed on my side, 20 times in a row");
+        let refused = Failure::lasting(Class::Git, "the repository refused the branch: protected");
+        assert_eq!(refused.parting_words(1), "the repository refused the branch: protected");
     }
 
     #[test]
