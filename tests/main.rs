@@ -4,7 +4,9 @@
 
 #[cfg(test)]
 mod journeys {
+    mod brakes;
     mod claims;
+    mod conversations;
     mod happy_path;
     mod interruptions;
     mod reference_curl;
