@@ -26,6 +26,7 @@
 mod builder;
 mod deployed;
 mod error;
+mod limiter;
 mod operations;
 mod options;
 mod owner;
@@ -39,7 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -50,10 +51,14 @@ pub use owner::OwnerClient;
 pub use retry::RetryPolicy;
 
 use crate::Secret;
-use crate::api::{Endpoint, Idempotency};
+use crate::api::{Access, Endpoint, Idempotency};
 use crate::dialect::{Dialect, Translation};
+use limiter::Limiter;
 use retry::Budget;
 use transport::Transport;
+
+/// What the deployed service allows each key.
+const DEPLOYED_PER_MINUTE: usize = 60;
 
 /// A client for agents. Clones are cheap and share everything.
 #[derive(Clone)]
@@ -69,6 +74,8 @@ struct Shared {
     transport: Transport,
     retry: RetryPolicy,
     budget: Budget,
+    limiter: Limiter,
+    requests_per_minute: Option<usize>,
     /// A source of random bits, for jitter and idempotency keys.
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Whether an answer has said that idempotency keys are honoured.
@@ -120,7 +127,10 @@ impl Client {
             .map_err(|fault| Error::new(E::NAME, fault, 0, started.elapsed()))?;
         let mut attempt = 1;
         loop {
-            let fault = match shared.transport.send(request.clone()).await {
+            self.take_turn::<E>(started)
+                .await
+                .map_err(|fault| Error::new(E::NAME, fault, attempt - 1, started.elapsed()))?;
+            let fault = match shared.transport.send(request.clone(), options.attempt_timeout).await {
                 Ok(answer) => {
                     self.learn(&answer);
                     match read::<E>(&answer, translation.as_ref()) {
@@ -134,7 +144,7 @@ impl Client {
                 Err(fault) => fault,
             };
             let repeatable = self.repeatable::<E>(&options);
-            let pause = shared.retry.pause(repeatable, &fault, attempt, (shared.random)());
+            let pause = options.retry(&shared.retry).pause(repeatable, &fault, attempt, (shared.random)());
             let waits = pause.filter(|pause| started.elapsed() + *pause <= shared.retry.deadline);
             let Some(pause) = waits.filter(|_| shared.budget.take()) else {
                 let fault = fault.with_outcome(repeatable || E::IDEMPOTENCY == Idempotency::Safe);
@@ -146,7 +156,25 @@ impl Client {
         }
     }
 
+    /// Waits until the limit allows another call. Public operations are not counted by key.
+    async fn take_turn<E: Endpoint>(&self, started: Instant) -> Result<(), error::Fault> {
+        let of_dialect = (self.dialect == Dialect::Deployed).then_some(DEPLOYED_PER_MINUTE);
+        let most = self.shared.requests_per_minute.or(of_dialect);
+        let Some(most) = most.filter(|_| E::ACCESS != Access::Public) else { return Ok(()) };
+        while let Err(wait) = self.shared.limiter.admit(most, Instant::now()) {
+            if started.elapsed() + wait > self.shared.retry.deadline {
+                return Err(error::Fault::HeldBack(wait));
+            }
+            tracing::debug!(?wait, "waiting for a turn");
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
     fn learn(&self, answer: &Response<Bytes>) {
+        let limited = (answer.status() == StatusCode::TOO_MANY_REQUESTS)
+            .then(|| response::retry_after(answer.headers()));
+        self.shared.limiter.learn(answer.headers(), limited.flatten(), Instant::now());
         if answer.headers().get("idempotency-supported") == Some(&HeaderValue::from_static("true")) {
             self.shared.honours_keys.store(true, Ordering::Relaxed);
         }

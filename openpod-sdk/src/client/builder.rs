@@ -23,6 +23,7 @@ pub struct ClientBuilder {
     attempt_timeout: Duration,
     body_limit: usize,
     user_agent: String,
+    requests_per_minute: Option<usize>,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
     transport: Option<Transport>,
 }
@@ -64,6 +65,7 @@ impl ClientBuilder {
             attempt_timeout: Duration::from_secs(30),
             body_limit: 16 << 20,
             user_agent: concat!("openpod-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
+            requests_per_minute: None,
             random: Arc::new(|| getrandom::u64().unwrap_or(u64::MAX)),
             transport: None,
         }
@@ -104,6 +106,14 @@ impl ClientBuilder {
     /// How large an answer may be, in bytes: 16 MiB unless told.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// How many calls may begin within a minute, for all clones together; further ones wait their turn, as long as the
+    /// retry policy's deadline allows, and then fail with [`ErrorKind::RateLimited`](super::ErrorKind::RateLimited).
+    /// 60 in the deployed dialect unless told, which is what that service allows; no limit in the documented one.
+    pub fn requests_per_minute(mut self, most: u32) -> Self {
+        self.requests_per_minute = Some(usize::try_from(most).unwrap_or(usize::MAX));
         self
     }
 
@@ -149,6 +159,8 @@ impl ClientBuilder {
             key: self.key,
             transport,
             budget: Budget::new(self.retry.budget),
+            limiter: super::Limiter::default(),
+            requests_per_minute: self.requests_per_minute,
             retry: self.retry,
             random: self.random,
             honours_keys: AtomicBool::new(false),

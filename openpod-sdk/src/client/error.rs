@@ -49,10 +49,16 @@ pub enum ErrorKind {
 pub(super) enum Fault {
     Request(String),
     Unsupported(Box<Unsupported>),
+    /// The limit for all clones is spent; nothing was sent.
+    HeldBack(Duration),
     NeverSent(String),
     Interrupted(String),
     TooLarge,
-    Malformed { status: u16, problem: String, request_id: Option<String> },
+    Malformed {
+        status: u16,
+        problem: String,
+        request_id: Option<String>,
+    },
     Answered(Box<Answer>),
     OutcomeUnknown(Box<Fault>),
 }
@@ -95,6 +101,7 @@ impl Fault {
         match self {
             Fault::Request(_) => ErrorKind::InvalidRequest,
             Fault::Unsupported(_) => ErrorKind::Unsupported,
+            Fault::HeldBack(_) => ErrorKind::RateLimited,
             Fault::NeverSent(_) => ErrorKind::Unreachable,
             Fault::Interrupted(_) => ErrorKind::Interrupted,
             Fault::TooLarge | Fault::Malformed { .. } => ErrorKind::Malformed,
@@ -180,9 +187,12 @@ impl Error {
         }
     }
 
-    /// How long the service asks to wait.
+    /// How long the service asks to wait, or our own limit does ([`ClientBuilder`](super::ClientBuilder)).
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.fault.answer()?.retry_after
+        match &self.0.fault {
+            Fault::HeldBack(wait) => Some(*wait),
+            fault => fault.answer()?.retry_after,
+        }
     }
 
     /// How often it was tried.
@@ -200,6 +210,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Request(problem) => write!(f, "the request cannot be made: {problem}"),
+            Fault::HeldBack(wait) => {
+                write!(f, "nothing was sent: the calls of this minute are spent; {wait:.0?} to wait")
+            }
             Fault::Unsupported(unsupported) => write!(f, "{unsupported}"),
             Fault::NeverSent(problem) => write!(f, "the service could not be reached: {problem}"),
             Fault::Interrupted(problem) => write!(f, "no answer came: {problem}"),

@@ -1,7 +1,10 @@
 //! What may be set for a single call.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use super::RetryPolicy;
 use crate::Secret;
 use crate::api::{Endpoint, Idempotency};
 
@@ -11,6 +14,8 @@ use crate::api::{Endpoint, Idempotency};
 pub struct CallOptions {
     pub(super) if_match: Option<u64>,
     pub(super) idempotency_key: Option<String>,
+    pub(super) attempt_timeout: Option<Duration>,
+    once: bool,
     pub(super) payment: Option<Secret>,
     pub(super) body_fields: Vec<(String, Value)>,
 }
@@ -35,6 +40,18 @@ impl CallOptions {
         self
     }
 
+    /// How long one attempt may take, its answer's body included, in the place of the client's own limit.
+    pub fn attempt_timeout(mut self, limit: Duration) -> Self {
+        self.attempt_timeout = Some(limit);
+        self
+    }
+
+    /// Never tries again, whatever happens.
+    pub fn without_retries(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
     /// The proof of a payment, for the operations of [`crate::api::deployed`] that ask for one (`X-PAYMENT`).
     pub fn payment(mut self, proof: impl Into<Secret>) -> Self {
         self.payment = Some(proof.into());
@@ -52,6 +69,10 @@ impl CallOptions {
     pub fn body_field(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.body_fields.push((name.into(), value.into()));
         self
+    }
+
+    pub(super) fn retry(&self, policy: &RetryPolicy) -> RetryPolicy {
+        if self.once { RetryPolicy { attempts: 1, ..*policy } } else { *policy }
     }
 
     pub(super) fn for_call<E: Endpoint>(&self, random: &dyn Fn() -> u64) -> Self {

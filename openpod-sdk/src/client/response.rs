@@ -86,6 +86,6 @@ fn request_id(response: &Response<Bytes>) -> Option<String> {
 }
 
 /// Only the form in seconds is used by the platform.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

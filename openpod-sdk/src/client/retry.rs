@@ -66,6 +66,7 @@ impl RetryPolicy {
             },
             Fault::Request(_)
             | Fault::Unsupported(_)
+            | Fault::HeldBack(_)
             | Fault::TooLarge
             | Fault::Malformed { .. }
             | Fault::OutcomeUnknown(_) => false,

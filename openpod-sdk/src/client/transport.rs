@@ -30,8 +30,16 @@ impl Transport {
         Ok(Self { client, body_limit })
     }
 
-    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
-        let request = reqwest::Request::try_from(request).map_err(|error| Fault::request(text(error)))?;
+    /// `timeout`: for this one, in the place of the one for all.
+    pub(super) async fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Option<Duration>,
+    ) -> Result<Response<Bytes>, Fault> {
+        let mut request = reqwest::Request::try_from(request).map_err(|error| Fault::request(text(error)))?;
+        if timeout.is_some() {
+            *request.timeout_mut() = timeout;
+        }
         let mut answer = self.client.execute(request).await.map_err(|error| {
             if error.is_connect() || error.is_builder() {
                 Fault::NeverSent(text(error))

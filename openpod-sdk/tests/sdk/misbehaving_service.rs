@@ -196,6 +196,47 @@ async fn a_service_that_is_not_there_was_never_reached() {
 }
 
 #[tokio::test]
+async fn a_single_call_may_be_more_patient_or_never_tried_again() {
+    let server = always(ResponseTemplate::new(503)).await;
+    let error = client(&server.uri()).with(CallOptions::new().without_retries()).me().await.unwrap_err();
+    assert_eq!((error.attempts(), requests(&server).await), (1, 1));
+
+    let slow = always(ResponseTemplate::new(404).set_delay(Duration::from_millis(200))).await;
+    let hasty =
+        Client::builder(slow.uri()).key(KEY).attempt_timeout(Duration::from_millis(20)).build().unwrap();
+    let once = CallOptions::new().without_retries();
+    assert_eq!(hasty.with(once.clone()).me().await.unwrap_err().kind(), ErrorKind::Interrupted);
+    let patient = hasty.with(once.attempt_timeout(Duration::from_secs(60)));
+    assert_eq!(patient.me().await.unwrap_err().status(), Some(404));
+}
+
+#[tokio::test]
+async fn clones_share_one_limit_and_what_does_not_fit_is_not_sent() {
+    let server = always(ResponseTemplate::new(404)).await;
+    let soon = RetryPolicy { deadline: Duration::from_secs(5), ..RetryPolicy::default() };
+    let client = Client::builder(server.uri()).key(KEY).requests_per_minute(3).retry(soon).build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.clone().me().await.unwrap_err().status(), Some(404));
+    }
+    let held = client.with(CallOptions::new()).me().await.unwrap_err();
+    assert_eq!((held.kind(), held.status(), held.attempts()), (ErrorKind::RateLimited, None, 0));
+    assert!(held.retry_after().unwrap() > Duration::from_secs(5), "{held}");
+    assert_eq!(requests(&server).await, 3);
+    client.health().await.unwrap_err();
+    assert_eq!(requests(&server).await, 4, "public operations are not counted by key");
+}
+
+#[tokio::test]
+async fn a_service_that_says_that_nothing_is_left_is_not_asked_again_before_its_time() {
+    let spent = ResponseTemplate::new(404).insert_header("x-ratelimit-remaining", "0");
+    let server = always(spent.insert_header("x-ratelimit-window", "3600")).await;
+    let client = Client::builder(server.uri()).key(KEY).requests_per_minute(60).build().unwrap();
+    client.me().await.unwrap_err();
+    assert_eq!(client.me().await.unwrap_err().kind(), ErrorKind::RateLimited);
+    assert_eq!(requests(&server).await, 1);
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let elsewhere = always(ResponseTemplate::new(200)).await;
     let server = always(ResponseTemplate::new(307).insert_header("location", elsewhere.uri().as_str())).await;
