@@ -149,7 +149,7 @@ async fn the_control_socket_is_for_those_who_can_read_its_token_which_a_worker_c
     let spying =
         format!("cat {} > {} 2>&1; {}", token.display(), home.sign("spied").display(), waiting(&home));
     let daemon = program(&home, &spying, if Sandbox::is_available() { "" } else { "sandbox = \"off\"" });
-    until_begun(&home, 1).await;
+    let worker = until_begun(&home, 1).await;
     for file in [&socket, &token] {
         assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     }
@@ -179,6 +179,7 @@ async fn the_control_socket_is_for_those_who_can_read_its_token_which_a_worker_c
     let output = daemon.wait_with_output().await.unwrap();
     assert!(!String::from_utf8(output.stderr).unwrap().contains(&token));
     std::fs::write(home.sign("gate"), "").unwrap();
+    eventually("the worker has ended", || (!lives(&worker)).then_some(())).await;
 }
 
 async fn get(address: &str, path: &str) -> String {
