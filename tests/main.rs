@@ -8,6 +8,7 @@ mod journeys {
     mod claims;
     mod conversations;
     mod happy_path;
+    mod hostile;
     mod interruptions;
     mod reference_curl;
     mod secrets;

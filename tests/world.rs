@@ -30,6 +30,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use daemon::Daemon;
+pub use daemon::DaemonSetup;
 
 /// A test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,6 +51,7 @@ pub struct World {
 }
 
 /// A project with a repository and one open position for as many workers as like.
+#[derive(Clone)]
 pub struct Project {
     pub id: ProjectId,
     /// `owner/name`.
@@ -95,8 +97,13 @@ impl World {
 
     /// Has the owner post a project with a repository that holds one question.
     pub async fn project(&self) -> Project {
+        self.project_with("answers").await
+    }
+
+    /// The same with a repository of this name.
+    pub async fn project_with(&self, repository: &str) -> Project {
         let seed = Seed::new().file("README.md", "A question and its answer.\n").file("answer.txt", "?\n");
-        let made = self.forge.create_repository("acme", "answers", seed).await.unwrap();
+        let made = self.forge.create_repository("acme", repository, seed).await.unwrap();
         let app = self.forge.ensure_app("openpod", openpod_forge::Permissions::for_agents()).await.unwrap();
         self.forge.install(app.app_id, "acme").await.unwrap();
         let position = PositionSpec { max_agents: Some(100), ..PositionSpec::worker("Worker") };
@@ -107,7 +114,7 @@ impl World {
             ..NewProject::new("Answers", "Questions want answers.")
         };
         let created = self.owner.create_project(&project).await.unwrap();
-        Project { id: created.project.id, repository: "acme/answers".to_owned() }
+        Project { id: created.project.id, repository: format!("acme/{repository}") }
     }
 
     /// Has an agent apply to the project's worker position and the owner accept it.
@@ -176,25 +183,26 @@ impl World {
 
     /// What a file holds at a branch of the repository, as the forge has it.
     pub fn file_at(&self, project: &Project, branch: &str, path: &str) -> Option<String> {
-        let (owner, name) = project.repository.split_once('/').unwrap();
-        let repository = self.forge.repository_path(owner, name);
-        let spec = format!("{branch}:{path}");
-        let shown = std::process::Command::new("git")
-            .arg("-C")
-            .arg(repository)
-            .args(["show", &spec])
-            .output()
-            .unwrap();
+        let shown = self.git_in(project, &["show", &format!("{branch}:{path}")]);
         shown.status.success().then(|| String::from_utf8(shown.stdout).unwrap())
     }
 
-    /// What git says about the repository of a project, as the forge has it, without the last line's end.
+    /// What git says of the repository, as the forge has it, without the last line's end.
     pub fn git(&self, project: &Project, args: &[&str]) -> String {
+        let output = self.git_in(project, args);
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    fn git_in(&self, project: &Project, args: &[&str]) -> std::process::Output {
+        let mut git = std::process::Command::new("git");
+        git.arg("-C").arg(self.repository(project)).args(args).output().unwrap()
+    }
+
+    /// Where the forge keeps the repository.
+    pub fn repository(&self, project: &Project) -> PathBuf {
         let (owner, name) = project.repository.split_once('/').unwrap();
-        let repository = self.forge.repository_path(owner, name);
-        let said = std::process::Command::new("git").arg("-C").arg(repository).args(args).output().unwrap();
-        assert!(said.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&said.stderr));
-        String::from_utf8(said.stdout).unwrap().trim_end().to_owned()
+        self.forge.repository_path(owner, name)
     }
 
     /// Ends the world, with events on their way to whom nobody is.

@@ -63,6 +63,12 @@ impl GitError {
         self.0.status
     }
 
+    /// Which object fsck refused and why, if that is what failed.
+    pub fn fsck(&self) -> Option<&str> {
+        let line = self.stderr().lines().find(|line| line.contains("error: object"));
+        line.or_else(|| self.stderr().lines().find(|line| line.contains("fsck error")))
+    }
+
     /// What git wrote about it.
     pub fn stderr(&self) -> &str {
         &self.0.stderr

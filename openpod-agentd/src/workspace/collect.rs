@@ -140,13 +140,10 @@ impl Workspaces {
         let refspec = format!("+{ready}:{COLLECTED}");
         let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", &source, &refspec];
         let fetched = self.git.within(&self.layout.outbound(job), args).allow_files().output().await;
-        fetched.map(|_| ()).map_err(|error| {
+        fetched.map(|_| ()).map_err(|error| match error.fsck() {
             // Such as a .gitmodules whose address would run a program elsewhere.
-            let fsck = error
-                .stderr()
-                .lines()
-                .find(|line| line.contains("fsck error") || line.contains("error: object"));
-            fsck.map(|line| WorkspaceError::refused(line.to_owned())).unwrap_or(error.into())
+            Some(line) => WorkspaceError::refused(line.to_owned()),
+            None => error.into(),
         })
     }
 

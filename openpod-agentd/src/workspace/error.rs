@@ -18,6 +18,9 @@ pub enum WorkspaceError {
     /// What the worker left must not be published.
     #[error("the change is refused: {reason}")]
     Refused { reason: String },
+    /// What the remote holds must not be checked out.
+    #[error("the repository is refused: {reason}")]
+    Unsound { reason: String },
     /// The remote has no such branch.
     #[error("the repository {repository} has no branch {branch}")]
     NoBranch { repository: String, branch: String },

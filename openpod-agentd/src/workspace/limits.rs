@@ -59,8 +59,13 @@ impl Limits {
             if path.len() > self.path_bytes {
                 return refused(format!("a path has {} bytes, and may have {}", path.len(), self.path_bytes));
             }
-            if path.split('/').any(|part| part.eq_ignore_ascii_case(".git")) {
+            // A backslash parts names where the change may be checked out.
+            let mut parts = path.split(['/', '\\']);
+            if parts.clone().any(|part| part.eq_ignore_ascii_case(".git")) {
                 return refused(format!("{path} lies in a git directory"));
+            }
+            if parts.any(|part| part == "..") {
+                return refused(format!("{path} leaves the tree"));
             }
             if mode == "160000" {
                 return refused(format!("{path} is a link to another repository that was added or moved"));
@@ -119,6 +124,8 @@ mod tests {
             (vec![changed("100644", "a/b"), changed("000000", "c")], None),
             (vec![changed("100644", "a/.git/x")], Some("git directory")),
             (vec![changed("100644", ".GIT")], Some("git directory")),
+            (vec![changed("100644", r"a\.git\x")], Some("git directory")),
+            (vec![changed("100644", r"a\..\x")], Some("leaves the tree")),
             (vec![changed("160000", "lib")], Some("another repository")),
             (vec![changed("100644", "12345678901")], Some("11 bytes")),
             (vec![changed("100644", "a"), changed("100644", "b"), changed("100644", "c")], Some("3 files")),

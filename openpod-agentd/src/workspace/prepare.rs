@@ -116,7 +116,9 @@ impl Workspaces {
         if !self.has_all(&mirror, &wanted).await? {
             let url = origin.clone_url.as_str();
             let args = ["fetch", "--prune", "--no-tags", "--quiet", "--", url, "+refs/heads/*:refs/heads/*"];
-            self.networked(self.git.within(&mirror, args), origin, tokens, &mut Vec::new()).await?;
+            let fetched =
+                self.networked(self.git.within(&mirror, args), origin, tokens, &mut Vec::new()).await;
+            fetched.map_err(unsound)?;
             crash::point("prepare/fetched");
         }
         let base = match &head {
@@ -235,6 +237,17 @@ impl Workspaces {
     fn mirror_lock(&self, mirror: &Path) -> Arc<Mutex<()>> {
         let mut locks = self.locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(locks.entry(mirror.to_owned()).or_default())
+    }
+}
+
+/// An object that fsck refuses stays what it is, however often it is fetched.
+fn unsound(error: WorkspaceError) -> WorkspaceError {
+    match &error {
+        WorkspaceError::Git(git) => match git.fsck() {
+            Some(line) => WorkspaceError::Unsound { reason: line.trim_start_matches("remote: ").to_owned() },
+            None => error,
+        },
+        _ => error,
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -61,6 +62,7 @@ impl Workspaces {
         let tracked = self.tracked(staging, parent).await?;
         let (links, files): (Vec<Tracked>, Vec<Tracked>) =
             tracked.into_iter().partition(|entry| entry.mode == b"160000");
+        self.check_rules(&staging.workspace).await?;
         let mut tree = WorkTree::new(&staging.workspace, &links);
         let kept: Vec<Tracked> = files.into_iter().filter(|entry| tree.holds(&entry.path)).collect();
         let here = |args: &[&str]| self.git.within(&staging.git_dir, args);
@@ -68,11 +70,11 @@ impl Workspaces {
 
         let new = self.untracked(staging, &tree).await?;
         let new: Vec<Vec<u8>> = new.into_iter().filter(|path| tree.holds(path)).collect();
-        self.refuse_giants(&staging.workspace, &new)?;
+        self.refuse_giants(staging, &kept, &new).await?;
         let mut all: BTreeSet<Vec<u8>> = kept.into_iter().map(|entry| entry.path).collect();
         all.extend(new);
         let add = here(&["update-index", "-z", "--add", "--stdin"]).work_tree(&staging.workspace);
-        add.input(joined(&all)).output().await.map_err(unreadable)?;
+        add.input(joined(&all)).output().await.map_err(not_taken)?;
         let taken = here(&["ls-files", "-z"]).output().await?;
         let taken: BTreeSet<&[u8]> = records(&taken).collect();
         if let Some(path) = all.iter().find(|path| !taken.contains(path.as_slice())) {
@@ -131,17 +133,83 @@ impl Workspaces {
         Ok(command.output().await?)
     }
 
-    /// Before they are read: a giant file would fill the disk.
-    fn refuse_giants(&self, workspace: &Path, new: &[Vec<u8>]) -> Result<(), WorkspaceError> {
+    /// Git opens them by name and waits for whoever writes to a pipe.
+    async fn check_rules(&self, workspace: &Path) -> Result<(), WorkspaceError> {
+        let root = workspace.to_owned();
+        let found = tokio::task::spawn_blocking(move || rules_that_are_no_files(&root)).await;
+        match found.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+            Ok(None) => Ok(()),
+            Ok(Some(path)) => {
+                Err(WorkspaceError::refused(format!("{} is neither a file nor a link", path.display())))
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
+                Err(WorkspaceError::refused("its directories lie deeper than a path can tell"))
+            }
+            Err(error) => Err(at(workspace)(error)),
+        }
+    }
+
+    /// Before they are read: a giant file would fill the disk. What is as large as it was when the worker began may
+    /// stay so.
+    async fn refuse_giants(
+        &self,
+        staging: &Staging,
+        kept: &[Tracked],
+        new: &[Vec<u8>],
+    ) -> Result<(), WorkspaceError> {
+        let size = |path: &[u8]| {
+            let file = staging.workspace.join(OsStr::from_bytes(path));
+            fs::symlink_metadata(file).map_or(0, |found| found.len())
+        };
+        let mut sizes: Vec<(&[u8], u64)> = new.iter().map(|path| (&path[..], size(path))).collect();
+        let old: Vec<(&[u8], u64)> = kept.iter().map(|entry| (&entry.path[..], size(&entry.path))).collect();
+        if self.check_sizes(sizes.iter().chain(&old)).is_err() {
+            let names: Vec<u8> = kept.iter().flat_map(|entry| [&entry.sha[..], b"\n"].concat()).collect();
+            let args = ["cat-file", "--batch-check=%(objectsize)"];
+            let before = self.git.within(&staging.git_dir, args).input(names).line().await?;
+            let grown = old.into_iter().zip(before.lines());
+            sizes.extend(grown.filter(|((_, now), before)| before.parse() != Ok(*now)).map(|(file, _)| file));
+        }
+        self.check_sizes(sizes.iter())
+    }
+
+    fn check_sizes<'a>(
+        &self,
+        sizes: impl Iterator<Item = &'a (&'a [u8], u64)>,
+    ) -> Result<(), WorkspaceError> {
         let mut total = 0u64;
-        for path in new {
-            let size =
-                fs::symlink_metadata(workspace.join(OsStr::from_bytes(path))).map_or(0, |found| found.len());
-            self.limits.check_file(&String::from_utf8_lossy(path), size)?;
-            total = total.saturating_add(size);
+        for (path, size) in sizes {
+            self.limits.check_file(&String::from_utf8_lossy(path), *size)?;
+            total = total.saturating_add(*size);
         }
         self.limits.check_total(total)
     }
+}
+
+/// The first file of rules for git that is a pipe or the like. Directories that nobody may read, git does not read
+/// either.
+fn rules_that_are_no_files(root: &Path) -> io::Result<Option<PathBuf>> {
+    let mut left = vec![PathBuf::new()];
+    while let Some(directory) = left.pop() {
+        let entries = match fs::read_dir(root.join(&directory)) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            other => other?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let (name, kind) = (entry.file_name(), entry.file_type()?);
+            let path = directory.join(&name);
+            if kind.is_dir() {
+                left.extend((name != ".git").then_some(path));
+            } else if !kind.is_file()
+                && !kind.is_symlink()
+                && (name == ".gitignore" || name == ".gitattributes")
+            {
+                return Ok(Some(path));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// What is really there, without following a link anywhere.
@@ -215,10 +283,14 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Vec<u8> {
     text
 }
 
-/// Files that the daemon may not read are the worker's doing.
-fn unreadable(error: GitError) -> WorkspaceError {
-    match error.stderr().lines().find(|line| line.contains("Permission denied")) {
-        Some(line) => WorkspaceError::refused(line.trim_start_matches("error: ").to_owned()),
-        None => error.into(),
+/// What git cannot take from the tree is the worker's doing: files that nobody may read, encodings that nobody knows. A
+/// full disk is not.
+fn not_taken(error: GitError) -> WorkspaceError {
+    let full = error.stderr().contains("No space left on device");
+    match error.stderr().lines().find(|line| !line.is_empty()) {
+        Some(line) if error.status().is_some() && !full => WorkspaceError::refused(
+            line.trim_start_matches("error: ").trim_start_matches("fatal: ").to_owned(),
+        ),
+        _ => error.into(),
     }
 }
