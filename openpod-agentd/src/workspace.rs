@@ -6,12 +6,13 @@
 //!     ▲                       ╎ objects lent             │
 //!     │ push, token           ▼                          │ files only, fresh index
 //!     └─────────────────── outbound ◀──── staging ◀──────┘
-//!                                  fetch with fsck
+//!                                  a pack, with fsck
 //! ```
 //!
 //! Mirror, outbound and staging belong to the daemon. No command of the daemon's ever runs in the workspace's `.git`,
 //! and no command that holds a credential runs anywhere near the workspace.
 
+mod bare;
 mod collect;
 mod error;
 mod key;
@@ -22,6 +23,7 @@ mod patch_id;
 mod prepare;
 mod remote;
 mod remove;
+mod seed;
 mod snapshot;
 
 use std::collections::HashMap;

@@ -146,7 +146,7 @@ async fn withstood(by: By, attacks: &[Attack]) {
     for (attack, _, id) in &tickets {
         let Some(command) = attack.sprung_by else { continue };
         let workspace = daemon.data_dir().join("jobs").join(id.as_str()).join("workspace");
-        let sprung = ground.spring(attack, command, &workspace);
+        let sprung = ground.spring(attack, command, &workspace).await;
         if !sprung.went_off {
             harm.push(format!(
                 "{}: the trap is none, `{command}` did not spring it: {}",

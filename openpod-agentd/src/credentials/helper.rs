@@ -33,9 +33,10 @@ fn ask(socket: &Path, operation: &str) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// The piece of shell that git runs as its credential helper.
+/// The piece of shell that git runs as its credential helper. That a token worked is news for nobody.
 pub(crate) fn snippet(program: &Path, socket: &Path) -> String {
-    format!("!{} git-credential {}", quoted(program), quoted(socket))
+    let ask = format!("{} git-credential {}", quoted(program), quoted(socket));
+    format!("!f() {{ test \"$1\" = store || exec {ask} \"$1\"; }}; f")
 }
 
 fn quoted(path: &Path) -> String {
@@ -49,6 +50,7 @@ mod tests {
     #[test]
     fn paths_with_spaces_and_quotes_reach_the_helper_whole() {
         let line = snippet(Path::new("/opt/it's here/agentd"), Path::new("/run/1/s"));
-        assert_eq!(line, r"!'/opt/it'\''s here/agentd' git-credential '/run/1/s'");
+        let expected = r#"!f() { test "$1" = store || exec '/opt/it'\''s here/agentd' git-credential '/run/1/s' "$1"; }; f"#;
+        assert_eq!(line, expected);
     }
 }

@@ -74,7 +74,7 @@ impl Effects {
             let there =
                 settled(|| self.workspaces.remote_head(&origin, &job.branch, Arc::clone(&tokens))).await?;
             if there.as_ref() == Some(&head) {
-                let noted = self.workspaces.note_published(&key_of(job), &head).await;
+                let noted = self.workspaces.note_published(&key_of(job), &head);
                 noted.map_err(|error| of_workspace(&error))?;
                 return Ok(Input::Pushed);
             }

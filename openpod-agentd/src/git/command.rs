@@ -144,7 +144,10 @@ impl GitCommand {
             Err(_) => Err(failed(GitErrorKind::Timeout, String::new())),
             Ok(Err(error)) => Err(failed(kind(&error), error.to_string())),
             Ok(Ok((status, stderr))) if !status.success() => {
-                let kind = if self.networked { verdict(&stderr) } else { GitErrorKind::Local };
+                let kind = match verdict(&stderr) {
+                    kind if self.networked || kind == GitErrorKind::NoSpace => kind,
+                    _ => GitErrorKind::Local,
+                };
                 Err(GitError::new(kind, name, status.code(), stderr))
             }
             Ok(Ok(_)) => Ok(()),

@@ -20,6 +20,11 @@ impl Sha {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is of a repository that names its objects by SHA-256.
+    pub(crate) fn is_sha256(&self) -> bool {
+        self.0.len() == 64
+    }
 }
 
 impl FromStr for Sha {

@@ -1,18 +1,21 @@
 //! From what the worker left to a commit that is ready to be pushed.
 //!
 //! The commit is the daemon's own: one for each round, with the worker's tree and nothing else of its repository. It
-//! is made in a staging repository, checked there, and fetched with fsck into the outbound one.
+//! is made in a staging repository, checked there, and moved into the outbound one as a pack that fsck has seen.
+
+use std::ffi::OsStr;
+use std::fs;
 
 use openpod_sdk::api::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::error::WorkspaceError;
+use super::error::{WorkspaceError, at};
 use super::layout::COLLECTED;
 use super::limits::{Changed, check_link};
 use super::patch_id::PatchId;
 use super::prepare::Refs;
 use super::snapshot::Staging;
-use super::{Change, Collected, CommitMessage, JobKey, Workspaces};
+use super::{Change, Collected, CommitMessage, JobKey, Workspaces, bare};
 use crate::crash;
 use crate::git::{GitCommand, Sha};
 
@@ -22,8 +25,8 @@ impl Workspaces {
     /// The same tree with the same message gives the same commit again. What was collected and never pushed is
     /// replaced by what is collected now.
     pub async fn collect(&self, job: &JobKey, message: &CommitMessage) -> Result<Collected, WorkspaceError> {
-        let refs = self.refs(job).await?;
-        let staging = self.stage(job, &refs.base).await?;
+        let refs = self.refs(job)?;
+        let staging = self.stage(job, &refs.base)?;
         crash::point("collect/staged");
         let tree = self.snapshot(&staging, &refs.published).await?;
         if tree == self.tree_of(&staging, &refs.published).await? {
@@ -38,18 +41,18 @@ impl Workspaces {
         self.check(&staging, &changed).await?;
         let head = self.commit(&staging, &tree, &refs.published, message).await?;
         crash::point("collect/committed");
-        self.take_over(job, &staging, &head).await?;
+        self.take_over(job, &staging, &refs.published, &head).await?;
         crash::point("collect/taken-over");
         self.describe(job, &refs, head, changed).await.map(Collected::Change)
     }
 
     /// Whether the workspace differs from what was published.
     pub(super) async fn has_unpublished(&self, job: &JobKey) -> Result<bool, WorkspaceError> {
-        let refs = self.refs(job).await?;
+        let refs = self.refs(job)?;
         if refs.collected.is_some_and(|collected| collected != refs.published) {
             return Ok(true);
         }
-        let staging = self.stage(job, &refs.base).await?;
+        let staging = self.stage(job, &refs.base)?;
         let tree = match self.snapshot(&staging, &refs.published).await {
             // Whatever it is, it was not published.
             Err(WorkspaceError::Refused { .. }) => return Ok(true),
@@ -132,19 +135,35 @@ impl Workspaces {
         self.sha(command).await
     }
 
-    /// Fetches the commit with everything new in it, through fsck.
-    async fn take_over(&self, job: &JobKey, staging: &Staging, head: &Sha) -> Result<(), WorkspaceError> {
-        let ready = "refs/openpod/ready";
-        self.git.within(&staging.git_dir, ["update-ref", ready, head.as_str()]).output().await?;
-        let source = format!("file://{}", staging.git_dir.display());
-        let refspec = format!("+{ready}:{COLLECTED}");
-        let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", &source, &refspec];
-        let fetched = self.git.within(&self.layout.outbound(job), args).allow_files().output().await;
-        fetched.map(|_| ()).map_err(|error| match error.fsck() {
+    /// Packs the commit with everything new in it, has fsck look at the pack, and moves it.
+    async fn take_over(
+        &self,
+        job: &JobKey,
+        staging: &Staging,
+        parent: &Sha,
+        head: &Sha,
+    ) -> Result<(), WorkspaceError> {
+        let outbound = self.layout.outbound(job);
+        let prefix = staging.git_dir.join("new");
+        let args = ["pack-objects", "--quiet", "--revs"].map(OsStr::new);
+        let pack = self.git.within(&staging.git_dir, args.into_iter().chain([prefix.as_os_str()]));
+        let name = pack.input(format!("{head}\n^{parent}\n")).line().await?;
+        let file = |extension: &str| staging.git_dir.join(format!("new-{name}.{extension}"));
+        let (packed, unused) = (file("pack"), staging.git_dir.join("checked.idx"));
+        let args = ["index-pack", "--strict", "--no-rev-index", "-o"].map(OsStr::new);
+        let args = args.into_iter().chain([unused.as_os_str(), packed.as_os_str()]);
+        let checked = self.git.within(&staging.git_dir, args).output().await;
+        checked.map_err(|error| match error.fsck() {
             // Such as a .gitmodules whose address would run a program elsewhere.
             Some(line) => WorkspaceError::refused(line.to_owned()),
             None => error.into(),
-        })
+        })?;
+        // A pack is there for git as soon as its index is.
+        for extension in ["pack", "idx"] {
+            let target = outbound.join(format!("objects/pack/pack-{name}.{extension}"));
+            fs::rename(file(extension), &target).map_err(at(&target))?;
+        }
+        bare::write_ref(&outbound, COLLECTED, head)
     }
 
     async fn describe(
@@ -156,18 +175,21 @@ impl Workspaces {
     ) -> Result<Change, WorkspaceError> {
         let here = |args: &[&str]| self.git.within(&self.layout.outbound(job), args);
         let (base, tip) = (refs.base.as_str(), head.as_str());
-        let descends = here(&["merge-base", "--is-ancestor", base, tip]).output().await;
-        if descends.is_err_and(|error| error.status() == Some(1)) {
-            return Err(WorkspaceError::refused("the branch no longer descends from its base"));
-        }
-        let commits = here(&["rev-list", "--count", &format!("{base}..{tip}")]).line().await?;
+        let range = format!("{base}...{tip}");
+        let counted = here(&["rev-list", "--left-right", "--count", &range]).line();
         let (mut patch, mut same) = (Sha256::new(), PatchId::default());
         let diff = here(&["diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, tip]);
-        diff.feed(|chunk| {
+        let hashed = diff.feed(|chunk| {
             patch.update(chunk);
             same.update(chunk);
-        })
-        .await?;
+        });
+        let (counted, hashed) = tokio::join!(counted, hashed);
+        hashed?;
+        let counted = counted?;
+        let (behind, commits) = counted.split_once('\t').unwrap_or(("", ""));
+        if behind != "0" {
+            return Err(WorkspaceError::refused("the branch no longer descends from its base"));
+        }
         Ok(Change {
             base: refs.base.clone(),
             commits: commits.parse().unwrap_or(u32::MAX),

@@ -3,6 +3,7 @@
 //! ```text
 //! data_dir/
 //!   mirrors/<owner>--<name>-<hash of the address>.git
+//!   mirrors/<the same>.seed/<commit>/      what the next workspace is copied from
 //!   jobs/<key>/workspace       the worker's
 //!   jobs/<key>/outbound.git    the daemon's: refs/openpod/base, collected, published
 //!   jobs/<key>/job.json        what `Prepared` says and no ref does
@@ -66,6 +67,10 @@ impl Layout {
         let hash = hex::encode(Sha256::digest(origin.clone_url.as_str()));
         let name = format!("{}--{}-{}.git", plain(&origin.owner), plain(&origin.name), &hash[..12]);
         self.mirrors().join(name)
+    }
+
+    pub(super) fn seeds(&self, origin: &Origin) -> PathBuf {
+        self.mirror(origin).with_extension("seed")
     }
 
     pub(super) fn job(&self, key: &JobKey) -> PathBuf {

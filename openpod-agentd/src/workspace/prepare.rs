@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::error::{WorkspaceError, at};
 use super::layout::{BASE, COLLECTED, PUBLISHED};
 use super::leftovers::{clear, remove_locks};
-use super::{JobKey, Prepared, Workspaces};
+use super::{JobKey, Prepared, Workspaces, bare};
 use crate::crash;
 use crate::credentials::{Origin, TokenSource};
 use crate::git::Sha;
@@ -57,7 +57,7 @@ impl Workspaces {
         let text = fs::read(&notes).map_err(at(&notes))?;
         let Notes { base_branch } =
             serde_json::from_slice(&text).map_err(|error| at(&notes)(error.into()))?;
-        let refs = self.refs(job).await?;
+        let refs = self.refs(job)?;
         Ok(Prepared { workspace, base_branch, base: refs.base, head: refs.published })
     }
 
@@ -75,7 +75,7 @@ impl Workspaces {
         fs::create_dir_all(&directory).map_err(at(&directory))?;
         let start = self.refresh_mirror(origin, base_branch, branch, tokens).await?;
         if !self.layout.outbound(job).exists() {
-            self.build_outbound(job, origin, branch, &start).await?;
+            self.build_outbound(job, origin, branch, &start)?;
         }
         let notes = serde_json::to_vec(&Notes { base_branch: start.base_branch.clone() });
         let file = self.layout.notes(job);
@@ -93,7 +93,7 @@ impl Workspaces {
         tokens: Arc<dyn TokenSource>,
     ) -> Result<Start, WorkspaceError> {
         let mirror = self.layout.mirror(origin);
-        let lock = self.mirror_lock(&mirror);
+        let lock = self.lock(&mirror);
         let _held = lock.lock().await;
         let own = format!("refs/heads/{branch}");
         let base_name =
@@ -108,10 +108,12 @@ impl Workspaces {
         let tip = found.head(&base_branch).ok_or_else(|| missing(&base_branch))?.clone();
         let head = found.head(branch).cloned();
         if !mirror.join("HEAD").exists() {
-            self.init_bare(&mirror, &tip).await?;
+            bare::create(&mirror, &tip, true)?;
             crash::point("prepare/mirror");
         }
-        let wanted: Vec<&Sha> = std::iter::once(&tip).chain(&head).collect();
+        let base_ref = format!("refs/heads/{base_branch}");
+        let wanted: Vec<(&str, &Sha)> =
+            std::iter::once((&*base_ref, &tip)).chain(head.iter().map(|head| (&*own, head))).collect();
         remove_locks(&mirror)?;
         if !self.has_all(&mirror, &wanted).await? {
             let url = origin.clone_url.as_str();
@@ -128,8 +130,14 @@ impl Workspaces {
         Ok(Start { base_branch, head: head.unwrap_or_else(|| base.clone()), base })
     }
 
-    async fn has_all(&self, mirror: &Path, wanted: &[&Sha]) -> Result<bool, WorkspaceError> {
-        let names: String = wanted.iter().map(|sha| format!("{sha}\n")).collect();
+    /// A ref stands for its objects. Without one there, git knows whether it has them.
+    async fn has_all(&self, mirror: &Path, wanted: &[(&str, &Sha)]) -> Result<bool, WorkspaceError> {
+        let there = |(name, sha): &(&str, &Sha)| Ok(bare::read_ref(mirror, name)?.as_ref() == Some(*sha));
+        let there: Vec<bool> = wanted.iter().map(there).collect::<Result<_, WorkspaceError>>()?;
+        if there.iter().all(|there| *there) {
+            return Ok(true);
+        }
+        let names: String = wanted.iter().map(|(_, sha)| format!("{sha}\n")).collect();
         let answer = self.git.within(mirror, ["cat-file", "--batch-check"]).input(names).line().await?;
         Ok(!answer.lines().any(|line| line.ends_with("missing")))
     }
@@ -145,7 +153,7 @@ impl Workspaces {
     }
 
     /// Borrows the mirror's objects. Nothing of it is ever pruned, and no worker can reach it through this.
-    async fn build_outbound(
+    fn build_outbound(
         &self,
         job: &JobKey,
         origin: &Origin,
@@ -155,12 +163,11 @@ impl Workspaces {
         let outbound = self.layout.outbound(job);
         let unfinished = outbound.with_extension("new");
         clear(&unfinished)?;
-        self.init_bare(&unfinished, &start.base).await?;
-        borrow(&unfinished, &self.layout.mirror(origin))?;
         let Start { base, head, .. } = start;
-        let refs =
-            format!("create {BASE} {base}\ncreate {PUBLISHED} {head}\ncreate refs/heads/{branch} {head}\n");
-        self.git.within(&unfinished, ["update-ref", "--stdin"]).input(refs).output().await?;
+        bare::create(&unfinished, base, true)?;
+        bare::borrow(&unfinished, &self.layout.mirror(origin))?;
+        let own = format!("refs/heads/{branch}");
+        bare::write_first_refs(&unfinished, &[(BASE, base), (PUBLISHED, head), (&own, head)])?;
         crash::point("prepare/outbound-unfinished");
         fs::rename(&unfinished, &outbound).map_err(at(&outbound))?;
         crash::point("prepare/outbound");
@@ -178,13 +185,9 @@ impl Workspaces {
         let workspace = self.layout.workspace(job);
         let unfinished = workspace.with_extension("new");
         clear(&unfinished)?;
-        let refs = self.refs(job).await?;
-        let format = object_format(&refs.base);
-        let new = unfinished.as_os_str();
-        let init = self.git.command(
-            ["init", "--quiet", "--template=", format, "--"].map(AsRef::as_ref).into_iter().chain([new]),
-        );
-        init.output().await?;
+        let refs = self.refs(job)?;
+        fs::create_dir_all(&unfinished).map_err(at(&unfinished))?;
+        self.sow(job, origin, &unfinished).await?;
         let git_dir = unfinished.join(".git");
         let config = format!(
             "[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n\
@@ -192,51 +195,33 @@ impl Workspaces {
             origin.clone_url
         );
         append(&git_dir.join("config"), &config)?;
-        let source = format!("file://{}", self.layout.outbound(job).display());
-        let from_base = format!("+{BASE}:refs/remotes/origin/{base_branch}");
-        let args =
-            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", &source, &from_base, PUBLISHED];
-        self.git.within(&git_dir, args).allow_files().output().await?;
-        let args = ["checkout", "--quiet", "-B", branch, refs.published.as_str(), "--"];
-        self.git.within(&git_dir, args).work_tree(&unfinished).output().await?;
+        let (own, from) = (format!("refs/heads/{branch}"), format!("refs/remotes/origin/{base_branch}"));
+        bare::write_first_refs(&git_dir, &[(&own, &refs.published), (&from, &refs.base)])?;
+        let head = git_dir.join("HEAD");
+        fs::write(&head, format!("ref: {own}\n")).map_err(at(&head))?;
         crash::point("prepare/workspace-unfinished");
         fs::rename(&unfinished, &workspace).map_err(at(&workspace))?;
         crash::point("prepare/workspace");
         Ok(())
     }
 
-    pub(super) async fn init_bare(&self, directory: &Path, like: &Sha) -> Result<(), WorkspaceError> {
-        let words = ["init", "--quiet", "--bare", "--template=", object_format(like), "--"];
-        self.git
-            .command(words.map(AsRef::as_ref).into_iter().chain([directory.as_os_str()]))
-            .output()
-            .await?;
-        Ok(())
-    }
-
     /// What is known about the job.
-    pub(super) async fn refs(&self, job: &JobKey) -> Result<Refs, WorkspaceError> {
+    pub(super) fn refs(&self, job: &JobKey) -> Result<Refs, WorkspaceError> {
         let outbound = self.layout.outbound(job);
         let none = || WorkspaceError::NotPrepared { job: job.as_str().to_owned() };
         if !outbound.exists() {
             return Err(none());
         }
-        let args = ["for-each-ref", "--format=%(refname) %(objectname)", "refs/openpod/"];
-        let text = self.git.within(&outbound, args).line().await?;
-        let find = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            line.and_then(|sha| sha.parse().ok())
-        };
         Ok(Refs {
-            base: find(BASE).ok_or_else(none)?,
-            collected: find(COLLECTED),
-            published: find(PUBLISHED).ok_or_else(none)?,
+            base: bare::read_ref(&outbound, BASE)?.ok_or_else(none)?,
+            collected: bare::read_ref(&outbound, COLLECTED)?,
+            published: bare::read_ref(&outbound, PUBLISHED)?.ok_or_else(none)?,
         })
     }
 
-    fn mirror_lock(&self, mirror: &Path) -> Arc<Mutex<()>> {
+    pub(super) fn lock(&self, place: &Path) -> Arc<Mutex<()>> {
         let mut locks = self.locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(locks.entry(mirror.to_owned()).or_default())
+        Arc::clone(locks.entry(place.to_owned()).or_default())
     }
 }
 
@@ -249,19 +234,6 @@ fn unsound(error: WorkspaceError) -> WorkspaceError {
         },
         _ => error,
     }
-}
-
-fn object_format(like: &Sha) -> &'static str {
-    if like.as_str().len() == 64 { "--object-format=sha256" } else { "--object-format=sha1" }
-}
-
-/// Lets a repository of the daemon's read another one's objects.
-pub(super) fn borrow(borrower: &Path, lender: &Path) -> Result<(), WorkspaceError> {
-    let file = borrower.join("objects/info/alternates");
-    if let Some(parent) = file.parent() {
-        fs::create_dir_all(parent).map_err(at(parent))?;
-    }
-    append(&file, &format!("{}\n", lender.join("objects").display()))
 }
 
 fn append(file: &Path, text: &str) -> Result<(), WorkspaceError> {

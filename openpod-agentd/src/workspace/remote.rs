@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::{WorkspaceError, at};
 use super::layout::PUBLISHED;
 use super::leftovers::remove_locks;
-use super::{JobKey, Workspaces};
+use super::{JobKey, Workspaces, bare};
 use crate::crash;
 use crate::credentials::{CredentialServer, Origin, TokenSource, snippet};
 use crate::git::{GitCommand, GitError, Sha, refusal};
@@ -79,7 +79,7 @@ impl Workspaces {
     ) -> Result<(), WorkspaceError> {
         let outbound = self.layout.outbound(job);
         remove_locks(&outbound)?;
-        let refs = self.refs(job).await?;
+        let refs = self.refs(job)?;
         if refs.collected.as_ref() != Some(head) && refs.published != *head {
             return Err(WorkspaceError::NotCollected { head: head.to_string() });
         }
@@ -93,15 +93,14 @@ impl Workspaces {
             (other, _) => other?,
         }
         crash::point("push/pushed");
-        self.note_published(job, head).await
+        self.note_published(job, head)
     }
 
     /// The remote's branch is known to be at `head`. The next round goes on from there.
-    pub async fn note_published(&self, job: &JobKey, head: &Sha) -> Result<(), WorkspaceError> {
+    pub fn note_published(&self, job: &JobKey, head: &Sha) -> Result<(), WorkspaceError> {
         let outbound = self.layout.outbound(job);
         remove_locks(&outbound)?;
-        self.git.within(&outbound, ["update-ref", PUBLISHED, head.as_str()]).output().await?;
-        Ok(())
+        bare::write_ref(&outbound, PUBLISHED, head)
     }
 
     /// Runs a command that may ask for a token, while there is somebody to answer.

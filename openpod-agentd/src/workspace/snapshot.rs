@@ -14,9 +14,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::{WorkspaceError, at};
 use super::leftovers::{clear, remove_locks};
-use super::prepare::borrow;
-use super::{JobKey, Workspaces};
-use crate::git::{GitCommand, GitError, Sha};
+use super::{JobKey, Workspaces, bare};
+use crate::git::{GitCommand, GitError, GitErrorKind, Sha};
 
 /// Repositories within repositories that are looked into.
 const NESTED: usize = 200;
@@ -42,7 +41,7 @@ impl Drop for Staging {
 }
 
 impl Workspaces {
-    pub(super) async fn stage(&self, job: &JobKey, like: &Sha) -> Result<Staging, WorkspaceError> {
+    pub(super) fn stage(&self, job: &JobKey, like: &Sha) -> Result<Staging, WorkspaceError> {
         let workspace = self.layout.workspace(job);
         let kind = fs::symlink_metadata(&workspace).map_err(at(&workspace))?.file_type();
         if !kind.is_dir() {
@@ -51,9 +50,9 @@ impl Workspaces {
         let git_dir = self.layout.staging(job);
         clear(&git_dir)?;
         remove_locks(&self.layout.outbound(job))?;
-        self.init_bare(&git_dir, like).await?;
+        bare::create(&git_dir, like, true)?;
         let staging = Staging { git_dir, workspace };
-        borrow(&staging.git_dir, &self.layout.outbound(job))?;
+        bare::borrow(&staging.git_dir, &self.layout.outbound(job))?;
         Ok(staging)
     }
 
@@ -286,11 +285,12 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Vec<u8> {
 /// What git cannot take from the tree is the worker's doing: files that nobody may read, encodings that nobody knows. A
 /// full disk is not.
 fn not_taken(error: GitError) -> WorkspaceError {
-    let full = error.stderr().contains("No space left on device");
     match error.stderr().lines().find(|line| !line.is_empty()) {
-        Some(line) if error.status().is_some() && !full => WorkspaceError::refused(
-            line.trim_start_matches("error: ").trim_start_matches("fatal: ").to_owned(),
-        ),
+        Some(line) if error.status().is_some() && *error.kind() != GitErrorKind::NoSpace => {
+            WorkspaceError::refused(
+                line.trim_start_matches("error: ").trim_start_matches("fatal: ").to_owned(),
+            )
+        }
         _ => error.into(),
     }
 }

@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -60,7 +59,7 @@ impl Ground {
     pub fn lay(&self, attack: &Attack, by_worker: bool) {
         let canary = self.canary(attack.name);
         let script = format!(
-            "#!/bin/sh\necho '{}' >> '{}' 2> /dev/null\nexec cat\n",
+            "#!/bin/sh\necho '{}' >> '{}' 2> /dev/null\nexec timeout 1 cat\n",
             attack.name,
             self.record.display()
         );
@@ -88,15 +87,15 @@ impl Ground {
     }
 
     /// Does what a careless daemon would do, and says whether that would have done harm.
-    pub fn spring(&self, attack: &Attack, command: &str, workspace: &Path) -> Sprung {
+    pub async fn spring(&self, attack: &Attack, command: &str, workspace: &Path) -> Sprung {
         std::fs::write(&self.record, "").unwrap();
         self.calls.lock().unwrap().clear();
-        let mut shell = Command::new("timeout");
+        let mut shell = tokio::process::Command::new("timeout");
         shell.args(["20", "/bin/sh", "-c", command]).current_dir(workspace).env_clear();
         shell.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &self.directory);
         shell.env("CANARY", self.canary(attack.name)).env("GIT_TERMINAL_PROMPT", "0");
         shell.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("TERM", "dumb");
-        let output = shell.stdin(Stdio::null()).process_group(0).output().unwrap();
+        let output = shell.stdin(Stdio::null()).process_group(0).output().await.unwrap();
         let went_off = !self.alarms().is_empty();
         Sprung { went_off, said: String::from_utf8_lossy(&output.stderr).into_owned() }
     }
