@@ -13,6 +13,7 @@ mod journeys {
     mod reference_curl;
     mod secrets;
     mod several_agents;
+    mod soak;
     mod verdicts;
 }
 #[cfg(all(test, debug_assertions))]

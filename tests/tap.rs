@@ -22,6 +22,7 @@ struct Inner {
     upstream: String,
     client: reqwest::Client,
     heard: Mutex<Vec<(String, String)>>,
+    told: Mutex<Vec<(String, String)>>,
     refused: watch::Sender<usize>,
     refuses: Mutex<Option<&'static str>>,
 }
@@ -35,6 +36,7 @@ impl Tap {
             upstream: upstream.to_owned(),
             client: reqwest::Client::new(),
             heard: Mutex::default(),
+            told: Mutex::default(),
             refused: watch::Sender::default(),
             refuses: Mutex::default(),
         });
@@ -65,6 +67,13 @@ impl Tap {
     }
 }
 
+impl Tap {
+    /// Path and body of every call.
+    pub fn told(&self) -> Vec<(String, String)> {
+        self.inner.told.lock().unwrap().clone()
+    }
+}
+
 async fn pass(State(tap): State<Arc<Inner>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let refuses = *tap.refuses.lock().unwrap();
@@ -74,6 +83,8 @@ async fn pass(State(tap): State<Arc<Inner>>, request: Request) -> Response {
     }
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
+    let told = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    tap.told.lock().unwrap().push((told, String::from_utf8_lossy(&body).into_owned()));
     let address = format!("{}{}", tap.upstream, parts.uri.path_and_query().unwrap());
     let mut headers = parts.headers;
     headers.remove("host");

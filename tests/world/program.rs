@@ -62,6 +62,11 @@ impl Program {
         Program { child, log: log.clone(), before }
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Returns when it is gone.
     pub async fn ended(&mut self) -> ExitStatus {
         self.child.wait().await.unwrap()

@@ -160,6 +160,7 @@ async fn locks_of_a_git_that_was_killed_stop_nothing() {
     let outbound = workspace.with_file_name("outbound.git");
     let mirror = fs::read_dir(world.data().join("mirrors")).unwrap().next().unwrap().unwrap().path();
     fs::write(workspace.join("README.md"), "Changed\n").unwrap();
+    fs::create_dir_all(outbound.join("refs/openpod")).unwrap();
     fs::write(outbound.join("refs/openpod/collected.lock"), "").unwrap();
     let change = collect(&world, &job, "Change").await;
     fs::write(outbound.join("refs/openpod/published.lock"), "").unwrap();
