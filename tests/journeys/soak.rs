@@ -1,6 +1,6 @@
 //! One daemon, ticket after ticket: what it holds does not grow with what it has done.
 //!
-//! 40 tickets; 2,000 with `OPENPOD_TEST_LONG=1`.
+//! 30 tickets; 2,000 with `OPENPOD_TEST_LONG=1`.
 
 use std::path::Path;
 
@@ -70,7 +70,7 @@ fn slope(samples: &[(f64, Sample)], what: impl Fn(&Sample) -> f64) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_holds_no_more_after_many_tickets_than_after_a_few() {
     let long = std::env::var("OPENPOD_TEST_LONG").is_ok_and(|value| value == "1");
-    let tickets = if long { 2000 } else { 40 };
+    let tickets = if long { 2000 } else { 30 };
     let world = World::begin().await;
     let project = world.project().await;
     let (agent, key) = world.register("ada").await;
@@ -99,7 +99,7 @@ async fn a_daemon_holds_no_more_after_many_tickets_than_after_a_few() {
         world.ticket_when(&id, "the work is handed in", over).await;
         world.owner.approve_ticket(&id, Judgement::approve(Cents(1))).await.unwrap();
         // The first quarter warms everything up.
-        if number >= tickets / 4 && number % (tickets / 20) == 0 {
+        if number >= tickets / 4 && number % (tickets / 30) == 0 {
             samples.push((f64::from(number), Sample::of(daemon.id(), &data)));
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 
 use super::ExecutorError;
 use crate::redaction::Redactor;
@@ -80,8 +80,21 @@ impl RunFiles {
     /// What the worker says it did.
     pub(super) fn summary(&self, redactor: &Redactor) -> Option<String> {
         let bytes = self.own(SUMMARY, LONGEST_SUMMARY)?;
-        let text = redactor.text(&String::from_utf8_lossy(&bytes)).trim().to_owned();
-        (!text.is_empty()).then_some(text)
+        let said = String::from_utf8_lossy(&bytes);
+        let clean = redactor.text(&said);
+        if clean != said {
+            // It is kept, and read by others.
+            self.replace_summary(&clean).ok()?;
+        }
+        let text = clean.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn replace_summary(&self, text: &str) -> io::Result<()> {
+        unlinkat(&self.open, SUMMARY, AtFlags::empty())?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.open, SUMMARY, flags, Mode::RUSR | Mode::WUSR)?;
+        File::from(file).write_all(text.as_bytes())
     }
 
     /// What the worker says it used, as it stands there.
@@ -160,5 +173,6 @@ mod tests {
         std::fs::write(files.summary_file(), format!("key opk_secret {}", "x".repeat(20_000))).unwrap();
         let text = files.summary(&Redactor::new(["opk_secret".into()])).unwrap();
         assert!(text.starts_with("key [secret] xxx") && text.len() < 17_000);
+        assert!(std::fs::read_to_string(files.summary_file()).unwrap().starts_with("key [secret] xxx"));
     }
 }
