@@ -158,7 +158,8 @@ async fn locks_of_a_git_that_was_killed_stop_nothing() {
     let world = World::new().await;
     let (job, workspace) = world.prepared("t1").await;
     let outbound = workspace.with_file_name("outbound.git");
-    let mirror = fs::read_dir(world.data().join("mirrors")).unwrap().next().unwrap().unwrap().path();
+    let mut beside = fs::read_dir(world.data().join("mirrors")).unwrap().map(|entry| entry.unwrap().path());
+    let mirror = beside.find(|path| path.extension().is_some_and(|name| name == "git")).unwrap();
     fs::write(workspace.join("README.md"), "Changed\n").unwrap();
     fs::create_dir_all(outbound.join("refs/openpod")).unwrap();
     fs::write(outbound.join("refs/openpod/collected.lock"), "").unwrap();
