@@ -114,7 +114,8 @@ async fn a_daemon_holds_no_more_after_many_tickets_than_after_a_few() {
     // A few descriptors and threads come and go while a ticket is worked on.
     assert!(files.abs() < 0.2 && threads.abs() < 0.2, "files {files}, threads {threads}: {all}");
     assert!(memory < 16.0, "{memory} KiB a ticket: {all}");
-    // A ticket's journal entries, what the worker was told and what it said are kept; its repositories are not.
-    assert!(disk < 48.0 && directories < 4.0, "{disk} KiB and {directories} directories a ticket: {all}");
+    // A ticket's journal entries, what the worker was told and what it said are kept; its repositories are not. The
+    // journal's write-ahead log grows to its own limit first.
+    assert!(disk < 128.0 && directories < 4.0, "{disk} KiB and {directories} directories a ticket: {all}");
     world.close().await;
 }
