@@ -16,7 +16,8 @@ mod journeys {
     mod soak;
     mod verdicts;
 }
-#[cfg(all(test, debug_assertions))]
+#[cfg(test)]
+#[cfg(debug_assertions)]
 mod matrix;
 #[cfg(test)]
 mod tap;
