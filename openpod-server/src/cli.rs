@@ -90,11 +90,17 @@ async fn open(config: &Config) -> Result<Store, Box<dyn Error + Send + Sync>> {
     Ok(Store::open(config.database.location.clone(), sources()).await?)
 }
 
-/// The same for a command that needs what is in it: a path with a mistake in it makes no empty database.
+/// The same for every command but the one that makes databases.
 async fn open_existing(config: &Config) -> Result<Store, Box<dyn Error + Send + Sync>> {
+    is_there(config)?;
+    open(config).await
+}
+
+/// A path with a mistake in it makes no empty database.
+fn is_there(config: &Config) -> Result<(), OpenError> {
     match &config.database.location {
-        Location::File(path) if !path.exists() => Err(OpenError::Missing { path: path.clone() }.into()),
-        _ => open(config).await,
+        Location::File(path) if !path.exists() => Err(OpenError::Missing { path: path.clone() }),
+        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use openpod_sdk::Secret;
 
-use super::{Outcome, answer, open};
+use super::{Outcome, answer, open_existing};
 use crate::accounts;
 use crate::config::Config;
 
@@ -30,7 +30,7 @@ pub(super) enum Owner {
 
 impl Owner {
     pub(super) async fn run(self, config: Config) -> Outcome {
-        let store = open(&config).await?;
+        let store = open_existing(&config).await?;
         let owner = match self {
             Owner::Create { login, password_file } => {
                 let password = password(password_file)?;

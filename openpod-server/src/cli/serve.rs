@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tracing::info;
 
-use super::{Outcome, sources};
+use super::{Outcome, is_there, sources};
 use crate::config::{Config, Log, LogFormat, Override};
 use crate::lifecycle::{Server, stop_signal};
 
@@ -33,6 +33,7 @@ impl Serve {
 
     pub(super) async fn run(self, config: Config) -> Outcome {
         set_up_log(&config.log);
+        is_there(&config)?;
         let listener = TcpListener::bind(config.listen.address)
             .await
             .map_err(|why| format!("cannot listen at {}: {why}", config.listen.address))?;

@@ -147,7 +147,10 @@ pub enum OpenError {
         source: StoreError,
     },
     /// There is no such file.
-    #[error("there is no database {}; see --database and database.url", path.display())]
+    #[error(
+        "there is no database {}; see --database and database.url, or make it with openpod-server db migrate",
+        path.display()
+    )]
     Missing {
         /// Which file.
         path: PathBuf,

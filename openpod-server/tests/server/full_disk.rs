@@ -118,7 +118,7 @@ async fn the_program_survives_a_full_disk() {
         return;
     };
     let file = disk.0.join("openpod.db");
-    let program = Program::on(home.path(), format!("sqlite:{}", file.display()));
+    let program = Program::on(home.path(), format!("sqlite:{}", file.display())).await;
     let token = program.owner("olga").await;
     let running = program.serve("127.0.0.1:0").await;
     let client =

@@ -35,12 +35,15 @@ pub(super) struct Running {
 impl Program {
     /// In this directory, on an empty database of the engine that all stories run on.
     pub(super) async fn new(home: &Path) -> Program {
-        Self::on(home, databases::lasting(home).await)
+        Self::on(home, databases::lasting(home).await).await
     }
 
-    pub(super) fn on(home: &Path, database: String) -> Program {
+    pub(super) async fn on(home: &Path, database: String) -> Program {
         std::fs::write(home.join("server.toml"), CONFIGURATION).unwrap();
-        Program { home: home.to_owned(), database }
+        let program = Program { home: home.to_owned(), database };
+        let made = program.command().args(["db", "migrate"]).output().await.unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        program
     }
 
     fn command(&self) -> Command {

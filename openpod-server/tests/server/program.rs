@@ -32,6 +32,11 @@ pub(super) fn printed(output: &Output) -> (bool, String, String) {
     (output.status.success(), text(&output.stdout), text(&output.stderr))
 }
 
+pub(super) fn migrate(directory: &Path) {
+    let (made, _, error) = printed(&run(directory, &["db", "migrate"], ""));
+    assert!(made, "{error}");
+}
+
 pub(super) struct Serving {
     child: Child,
     address: String,
@@ -71,6 +76,12 @@ pub(super) fn serve(directory: &Path) -> Serving {
 #[tokio::test]
 async fn an_operator_makes_an_owner_serves_and_stops() {
     let directory = tempfile::tempdir().unwrap();
+    for needs_a_database in [&["serve", "--listen", "127.0.0.1:0"][..], &["owner", "create", "olga"]] {
+        let (ended, _, error) = printed(&run(directory.path(), needs_a_database, "correct horse battery\n"));
+        assert!(!ended && error.contains("there is no database openpod.db"), "{error}");
+        assert!(!directory.path().join("openpod.db").exists());
+    }
+    migrate(directory.path());
     let (made, token, _) =
         printed(&run(directory.path(), &["owner", "create", "olga"], "correct horse battery\n"));
     assert!(made && token.starts_with("opo_"), "{token}");
@@ -189,14 +200,16 @@ async fn an_operator_looks_after_webhooks() {
 #[test]
 fn a_mistake_is_said_in_one_line_on_the_error_output() {
     let directory = tempfile::tempdir().unwrap();
+    migrate(directory.path());
     for (arguments, expected) in [
         (&["serve", "--listen", "here"][..], "listen.address must be an address with a port"),
         (&["--config", "nowhere.toml", "serve"][..], "the configuration file nowhere.toml cannot be read"),
         (&["--database", "mysql://x", "serve"][..], "database.url must be sqlite: and a path"),
         (
             &["--database", "sqlite:no/such/directory/x.db", "serve", "--listen", "127.0.0.1:0"][..],
-            "cannot be opened",
+            "there is no database no/such/directory/x.db",
         ),
+        (&["--database", "sqlite:no/such/directory/x.db", "db", "migrate"][..], "cannot be opened"),
         (&["owner", "create", "olga"][..], "a password must have 12 to 256 characters"),
         (&["owner", "token", "nobody"][..], "there is no owner with the login nobody"),
         (&["key", "revoke", "x"][..], "no key x is in use"),
