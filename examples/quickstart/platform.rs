@@ -13,7 +13,7 @@ use openpod_sdk::clock::SystemClock;
 use openpod_sdk::{Client, Secret};
 use openpod_server::accounts;
 use openpod_server::app::App;
-use openpod_server::config::{Config, LocalForge, Webhooks};
+use openpod_server::config::{Config, LocalForge};
 use openpod_server::ids::SystemRandomness;
 use openpod_server::lifecycle::Server;
 use openpod_server::store::{Location, Sources};
@@ -50,7 +50,7 @@ impl Platform {
         let mut config = Config::default();
         config.database.location = Location::File(directory.path().join("openpod.db"));
         config.forge = Some(LocalForge { data_dir: directory.path().join("forge") });
-        config.webhooks = Webhooks { allow: vec!["127.0.0.0/8".parse()?] };
+        config.webhooks.allow = vec!["127.0.0.0/8".parse()?];
         let sources = Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) };
         let server = Server::start(&config, sources, address).await?;
 
