@@ -197,7 +197,7 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
 
 /// An empty file that its owner alone can read, because a backup holds the secrets of webhooks.
 fn make_private(partial: &Path) -> std::io::Result<()> {
-    for leftover in ["", "-wal", "-shm", "-journal"] {
+    for leftover in ["", "-wal", "-shm", "-journal", "-lock"] {
         match fs::remove_file(beside(partial, leftover)) {
             Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why),
             _ => {}

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::claim;
 use crate::store::StoreError;
 
 /// Writes one snapshot into a file, which is empty or not there. Readers and the writer are not held up.
@@ -19,6 +20,6 @@ pub(in crate::store) fn settle(file: &Path) -> Result<(), StoreError> {
     let connection = Connection::open(file)?;
     connection.pragma_update(None, "journal_mode", "delete")?;
     connection.close().map_err(|(_, error)| error)?;
-    let flushed = File::open(file).and_then(|file| file.sync_all());
+    let flushed = claim::remove(file).and_then(|()| File::open(file)?.sync_all());
     flushed.map_err(|error| StoreError::unreadable(format!("{} cannot be flushed: {error}", file.display())))
 }

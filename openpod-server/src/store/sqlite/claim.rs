@@ -47,12 +47,23 @@ pub(in crate::store) fn speak(database: &Path, word: [u8; 8]) -> Result<(), Stor
     spoken.map_err(|why| StoreError::unreadable(format!("its lock, beside it with -lock at its name: {why}")))
 }
 
-/// The file of the lock. The database's own stays free for programs that are no server.
-fn open(database: &Path) -> io::Result<File> {
+/// Removes the file of the lock of a database that nobody has open.
+pub(super) fn remove(database: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file(database)) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+        _ => Ok(()),
+    }
+}
+
+/// The database's own file stays free for programs that are no server.
+fn file(database: &Path) -> PathBuf {
     let mut name = database.file_name().unwrap_or_default().to_owned();
     name.push("-lock");
-    let path = database.with_file_name(name);
-    File::options().create(true).truncate(false).read(true).write(true).open(path)
+    database.with_file_name(name)
+}
+
+fn open(database: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).read(true).write(true).open(file(database))
 }
 
 fn unfit(database: &Path, why: &io::Error) -> OpenError {
