@@ -1,6 +1,6 @@
 //! Crash points: places where a test has this program die, to prove that none of them is a bad place to die.
 //!
-//! A build with debug assertions has them, a release build has none of them: there [`point`] is empty. A feature would
+//! A build with debug assertions has them, a release build has none of them: there `point` is empty. A feature would
 //! not do, since one package of a workspace that asks for it lends it to all others. Where they are compiled in, they still do
 //! nothing unless `OPENPOD_CRASH_AT` names one:
 //!

@@ -12,7 +12,7 @@ use crate::workspace::WorkspaceError;
 /// What follows from a call to the platform that did not succeed.
 pub fn failure_of(error: &openpod_sdk::Error) -> Failure {
     let (class, outlook) = match (error.kind(), error.status()) {
-        (ErrorKind::InvalidRequest, _) => (Class::Platform, Outlook::Lasting),
+        (ErrorKind::InvalidRequest | ErrorKind::Unsupported, _) => (Class::Platform, Outlook::Lasting),
         // The key may be replaced.
         (ErrorKind::Refused, Some(401)) => (Class::Credentials, Outlook::Passing),
         // A proxy on the way may come to its senses.
