@@ -35,6 +35,9 @@ const SETTINGS: [(&str, &str); 16] = [
 /// Runs git.
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
+    /// Where it lies. Started by its name alone with an environment of its own, it would be forked, and that copies the
+    /// page tables of this whole process each time.
+    program: PathBuf,
     /// An empty directory.
     home: PathBuf,
 }
@@ -76,7 +79,7 @@ pub enum GitError {
 
 impl Git {
     pub(crate) fn new(home: PathBuf) -> Self {
-        Self { home }
+        Self { program: program(), home }
     }
 
     /// Refuses a machine without a git that is new enough.
@@ -91,7 +94,7 @@ impl Git {
 
     /// A git command about the repository at `directory`.
     pub(crate) fn command(&self, directory: &Path) -> Command {
-        let mut command = Command::new("git");
+        let mut command = Command::new(&self.program);
         command.env_clear();
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
@@ -138,6 +141,13 @@ impl Git {
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Err(GitError::Failed { command: name, stderr })
     }
+}
+
+/// The first git on the path; or its name alone, which then fails with the system's own words.
+fn program() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join("git")).find(|git| git.is_file());
+    found.unwrap_or_else(|| PathBuf::from("git"))
 }
 
 fn subcommand(command: &Command) -> String {
