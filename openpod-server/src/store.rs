@@ -259,12 +259,20 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.aloud(async {
+            match &self.engine {
+                Engine::Sqlite(engine) => engine.write(script).await,
+                Engine::Postgres(engine) => engine.write(script).await,
+            }
+        })
+        .await
+    }
+
+    /// Counts a write, and speaks before and after it.
+    async fn aloud<T, E: From<StoreError>>(&self, write: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.counts.writes.fetch_add(1, Ordering::Relaxed);
         self.speak()?;
-        let written = match &self.engine {
-            Engine::Sqlite(engine) => engine.write(script).await,
-            Engine::Postgres(engine) => engine.write(script).await,
-        };
+        let written = write.await;
         self.speak()?;
         written
     }
@@ -294,14 +302,13 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.counts.writes.fetch_add(1, Ordering::Relaxed);
-        self.speak()?;
-        let written = match &self.engine {
-            Engine::Sqlite(engine) => engine.write(script).await,
-            Engine::Postgres(engine) => engine.write_once(script).await,
-        };
-        self.speak()?;
-        written
+        self.aloud(async {
+            match &self.engine {
+                Engine::Sqlite(engine) => engine.write(script).await,
+                Engine::Postgres(engine) => engine.write_once(script).await,
+            }
+        })
+        .await
     }
 
     /// Writes all that is committed into a new file of SQLite's, while work goes on; only a database of SQLite's can.
