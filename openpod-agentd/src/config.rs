@@ -14,6 +14,7 @@ mod heartbeat;
 mod load;
 mod metrics;
 mod policy;
+mod retention;
 mod server;
 mod webhook;
 
@@ -32,6 +33,7 @@ pub use heartbeat::{Pace, RawHeartbeat};
 pub use load::{Layers, Loaded, load};
 pub use metrics::RawMetrics;
 pub use policy::{RawApply, RawPolicy, RawTickets};
+pub use retention::{RawRetention, RetentionSettings};
 pub use server::{KeySource, RawServer, Server};
 pub use webhook::{RawWebhook, WebhookSettings};
 
@@ -71,6 +73,8 @@ pub struct RawConfig {
     pub git: RawGit,
     /// How large a change may be.
     pub limits: RawLimits,
+    /// How long what is over is kept.
+    pub retention: RawRetention,
 }
 
 /// A configuration that is right.
@@ -92,12 +96,14 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// The worker.
     pub executor: Executor,
-    /// What the work may cost: each agent's.
+    /// What the work may cost.
     pub brakes: Brakes,
     /// How commits and branches look.
     pub git: GitSettings,
     /// How large a change may be.
     pub limits: Limits,
+    /// How long what is over is kept.
+    pub retention: RetentionSettings,
 }
 
 /// What `register` needs of a configuration.
@@ -132,6 +138,7 @@ impl RawConfig {
             brakes: self.brakes.validate(&mut check),
             git: self.git.validate(&mut check),
             limits: self.limits.validate(&mut check),
+            retention: self.retention.validate(&mut check),
             data_dir,
         };
         check.done(config)

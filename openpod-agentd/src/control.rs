@@ -27,7 +27,9 @@ use openpod_sdk::api::TicketId;
 use serde::{Deserialize, Serialize};
 
 pub use client::{Asked, NotAnswered, ask};
-pub use report::{AgentReport, JobReport, Report, RunReport, SpentReport, TroubleReport, WaitingReport};
+pub use report::{
+    AgentReport, JobReport, KeptReport, Report, RunReport, SpentReport, TroubleReport, WaitingReport,
+};
 pub use server::{ControlError, Desk, Listening};
 
 /// Both in the data directory.

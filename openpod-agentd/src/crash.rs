@@ -12,7 +12,7 @@
 //! The process kills itself with SIGKILL, so nothing is dropped, flushed or said. `tests/` walks the table.
 
 /// Every crash point, and what is true there. The words before the slash name an effect or a part of the program.
-pub const POINTS: [(&str, &str); 71] = [
+pub const POINTS: [(&str, &str); 73] = [
     ("start/locked", "the data directory is ours, nothing is read"),
     ("start/opened", "the journal is open"),
     ("start/known", "who we are is written down"),
@@ -80,6 +80,8 @@ pub const POINTS: [(&str, &str); 71] = [
     ("clean/scratch", "the homes of the worker are gone"),
     ("clean/set-aside", "the repositories are out of the way, and not gone"),
     ("clean/done", ""),
+    ("forget/set-aside", "the files of a ticket's runs are out of the way, the journal knows the ticket"),
+    ("forget/noted", "the journal does not know it, the files are not gone"),
     ("journal/unwritten", "a decision is about to be written down"),
     ("journal/uncommitted", "it is written in a transaction that is not committed"),
     ("journal/committed", "it is durable, and nobody was told"),

@@ -12,6 +12,8 @@
 mod desk;
 mod log;
 mod places;
+mod purse;
+mod sweep;
 mod tally;
 mod work;
 
@@ -29,15 +31,18 @@ use tracing::Instrument;
 
 use desk::Stop;
 pub use places::{Places, Seat};
+pub use purse::{Purse, Share};
 use tally::Tally;
 
 use crate::config::Pace;
+use crate::control::KeptReport;
 use crate::crash;
 use crate::effects::Effects;
 use crate::event::Event;
 use crate::job::brakes::{Brake, Brakes};
 use crate::job::policy::Policy;
-use crate::job::{Candidate, Effect, Input, Job, Me, Rules, Step};
+use crate::job::retention::is_over;
+use crate::job::{Candidate, Effect, Input, Job, Me, Retention, Rules, Step};
 use crate::journal::{Decision, Entry, Journal, JournalError, Replay};
 
 /// What a daemon is made of.
@@ -50,6 +55,8 @@ pub struct Parts {
     pub rules: Rules,
     /// How often we look.
     pub pace: Pace,
+    /// How long what is over is kept.
+    pub retention: Retention,
     /// How branches begin.
     pub branch_prefix: String,
     /// The platform, to look at it.
@@ -66,6 +73,8 @@ pub struct Parts {
     pub wake: Arc<Notify>,
     /// The way to a place for work.
     pub seat: Seat,
+    /// The part of what all agents spend.
+    pub share: Share,
 }
 
 /// The daemon's state.
@@ -77,6 +86,7 @@ pub struct Daemon {
     /// Why no ticket is begun, as it was last said.
     kept_back: Option<Brake>,
     pace: Pace,
+    retention: Retention,
     branch_prefix: String,
     client: Client,
     effects: Arc<Effects>,
@@ -84,6 +94,7 @@ pub struct Daemon {
     clock: Arc<dyn Clock>,
     wake: Arc<Notify>,
     seat: Seat,
+    share: Share,
     jobs: BTreeMap<TicketId, Job>,
     applied: BTreeSet<PositionId>,
     /// Positions that an earlier daemon was about to apply to.
@@ -106,6 +117,10 @@ pub struct Daemon {
     stops: BTreeMap<TicketId, Stop>,
     /// Since when a job is in its state.
     since: BTreeMap<TicketId, Timestamp>,
+    /// When what is over was last looked at.
+    swept_at: Option<Timestamp>,
+    /// What is over and lies here all the same.
+    kept: Vec<KeptReport>,
     tally: Tally,
     draining: bool,
     stopping: bool,
@@ -130,6 +145,7 @@ impl Daemon {
             policy,
             rules,
             pace,
+            retention,
             branch_prefix,
             client,
             effects,
@@ -138,6 +154,7 @@ impl Daemon {
             clock,
             wake,
             seat,
+            share,
         } = parts;
         Self {
             me,
@@ -146,6 +163,7 @@ impl Daemon {
             brakes: replay.brakes,
             kept_back: None,
             pace,
+            retention,
             branch_prefix,
             client,
             effects,
@@ -153,6 +171,7 @@ impl Daemon {
             clock,
             wake,
             seat,
+            share,
             jobs: replay.jobs,
             applied: replay.applied,
             applying: begun_applications(&replay.open_intents),
@@ -167,6 +186,8 @@ impl Daemon {
             busy: BTreeMap::new(),
             stops: BTreeMap::new(),
             since: replay.changed,
+            swept_at: None,
+            kept: Vec::new(),
             tally: Tally::default(),
             draining: false,
             stopping: false,
@@ -188,6 +209,10 @@ impl Daemon {
                 Some(event) = inbox.recv() => self.handle(event).await?,
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(ended).await?,
                 () = self.seat.called() => self.fill().await?,
+                () = self.share.given_back() => {
+                    self.ease().await?;
+                    self.fill().await?;
+                }
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
                     self.handle(Event::Tick).await?;
                 }
@@ -227,7 +252,7 @@ impl Daemon {
     }
 
     fn time_to_next_due(&self) -> Option<Duration> {
-        let next = self.jobs.values().filter_map(Job::due_at).min()?;
+        let next = self.jobs.values().filter_map(Job::due_at).chain([self.sweep_at()]).min()?;
         Some(next.since(self.clock.now()))
     }
 
@@ -243,7 +268,8 @@ impl Daemon {
         let was_seen = matches!(input, Input::Seen { .. });
         let mut news = log::news(&input);
         let mut brakes = self.brakes.clone();
-        let Step { job, effect } = brakes.decide(before, input, now, &self.rules);
+        let Step { job, effect } =
+            self.share.decide(&mut brakes, now, |brakes| brakes.decide(before, input, now, &self.rules));
         news.extend(log::because(before, &job));
         let moved = brakes.is_moved(&self.brakes);
         let effect = effect.filter(|_| !self.stopping && !self.is_to_be_stopped(&job));
@@ -274,7 +300,11 @@ impl Daemon {
             }
         }
         let waits_now = before.pending().is_some() && job.pending().is_none();
+        let is_over_now = !is_over(before) && is_over(&job);
         self.enact(job, effect, entries).await?;
+        if is_over_now && self.is_over_full() && !self.stopping {
+            self.sweep().await?;
+        }
         if moved {
             self.ease().await?;
         }

@@ -5,6 +5,7 @@
 
 mod failure;
 mod git;
+mod holdings;
 mod platform;
 mod pull_request;
 mod run;
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 pub use failure::failure_of;
+pub use holdings::Holdings;
 pub use platform::{apply, look, who_am_i};
 pub(crate) use run::RUNS;
 pub use run::latest_log;
@@ -137,7 +139,7 @@ impl Effects {
 }
 
 /// The name of a job's directories. Ids are opaque, so one that is no name of a directory is replaced by its hash.
-fn key_of(job: &Job) -> JobKey {
+pub(crate) fn key_of(job: &Job) -> JobKey {
     let id = job.ticket.as_str();
     id.parse().unwrap_or_else(|_| {
         let hash = hex::encode(Sha256::digest(id.as_bytes()));

@@ -17,6 +17,7 @@
 //! It finds no token and no key. It is confined by [`Sandbox`]. When it ends, or must, everything in its process group
 //! ends with it; in a process of its own ([`RunSpec::alone`]) everything that descends from it does.
 
+mod disk;
 mod environment;
 mod files;
 mod log;
@@ -35,13 +36,14 @@ use openpod_sdk::clock::Clock;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use self::disk::Disk;
 pub(crate) use self::environment::INHERITED;
 use self::files::RunFiles;
 use self::log::Log;
 use self::meter::Meter;
 pub(crate) use self::sandbox::SYSTEM;
 pub use self::sandbox::Sandbox;
-use self::supervise::Worker;
+use self::supervise::{Watch, Worker};
 use crate::crash;
 use crate::job::brakes::{Allowance, Usage};
 use crate::redaction::Redactor;
@@ -101,6 +103,13 @@ pub struct RunLimits {
     pub grace: Duration,
     /// Of the log.
     pub output_bytes: u64,
+    /// Of workspace, HOME and temporary directory together, on the disk; no limit when absent.
+    #[serde(default)]
+    pub disk_bytes: Option<u64>,
+    /// The run ends when less than that is free where it writes, or less than a fiftieth where that is less; no limit when
+    /// absent.
+    #[serde(default)]
+    pub free_bytes: Option<u64>,
 }
 
 /// How a run ended.
@@ -119,6 +128,10 @@ pub enum RunEnd {
     OutputLimit,
     /// It used more than it may, by its own claim.
     UsageLimit,
+    /// It filled more of the disk than it may.
+    DiskLimit,
+    /// Little was left of the disk, whoever has filled it.
+    DiskFull,
     /// The daemon was told to stop it.
     Cancelled,
 }
@@ -156,6 +169,11 @@ pub enum ExecutorError {
     /// The program cannot be started.
     #[error("the executor's command {program:?} cannot be started: {source}")]
     Spawn { program: String, source: std::io::Error },
+    /// Too little of the disk is left.
+    #[error(
+        "too little of the disk is left for a worker to begin; executor.free_bytes says how much it needs"
+    )]
+    NoRoom,
     /// The kernel does not confine it.
     #[error("the worker cannot be confined: {0}")]
     Sandbox(std::io::Error),
@@ -178,6 +196,7 @@ impl ExecutorError {
             | Self::Lost(source) => {
                 matches!(source.kind(), StorageFull | QuotaExceeded)
             }
+            Self::NoRoom => true,
             Self::EmptyCommand | Self::NotFound { .. } => false,
         }
     }
@@ -210,11 +229,16 @@ pub async fn run(
         files.write_transcript(transcript)?;
     }
     let mut log = Log::create(&spec.log, spec.limits.output_bytes, Redactor::new(spec.secrets.clone()))?;
+    let mut disk = Disk::new([spec.workspace.clone(), spec.run_dir.clone()], &spec.limits);
+    if !disk.has_room() {
+        return Err(ExecutorError::NoRoom);
+    }
     let started_at = clock.now();
     let worker = Worker::start(&spec, &files)?;
     crash::point("shim/worker");
     let mut meter = Meter::new(&files, spec.allowance);
-    let end = worker.run_to_end(&mut log, &mut meter, &spec.limits, &orders).await?;
+    let watch = Watch { log: &mut log, meter: &mut meter, disk: &mut disk };
+    let end = worker.run_to_end(watch, &spec.limits, &orders).await?;
     let (usage, refused) = meter.read();
     Ok(RunOutcome {
         end,

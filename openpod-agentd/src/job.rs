@@ -34,6 +34,7 @@ mod failure;
 mod input;
 pub mod policy;
 mod progress;
+pub mod retention;
 mod state;
 
 use openpod_sdk::api::{AgentKeyId, ProjectId, TicketId, Timestamp};
@@ -47,6 +48,7 @@ pub use effect::Effect;
 pub use failure::{Class, Failure, Outlook, Remedy};
 pub use input::{Input, RunEnding, Standing, standing_of};
 pub use progress::Progress;
+pub use retention::Retention;
 pub use state::{Change, Published, State, Verdict};
 
 /// One ticket, and what became of it so far.

@@ -8,6 +8,8 @@
 //! | applied | a position that was applied to | before the application is sent |
 //! | facts | who we are, which webhook is ours; what was spent | when learnt; with each decision |
 //!
+//! What is over for long is forgotten: then the rows of its ticket go together.
+//!
 //! An intent that is open at a start may have been carried out or not; whoever takes it up again looks first.
 
 mod entry;
@@ -17,6 +19,8 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 use openpod_sdk::api::TicketId;
+
+use crate::job::brakes::Books;
 
 pub use entry::{Decision, Entry};
 pub use replay::{Replay, Told};
@@ -48,6 +52,14 @@ pub enum JournalError {
 /// Reads a journal without writing to it, while a daemon may be using it.
 pub fn read(path: &Path) -> Result<Replay, JournalError> {
     replay::replay(&reader(path)?, path)
+}
+
+/// What the runs of an agent have spent, as far as its journal says; nothing when there is none.
+pub fn books(path: &Path) -> Result<Books, JournalError> {
+    if !path.exists() {
+        return Ok(Books::default());
+    }
+    replay::brakes(&reader(path)?, path).map(|brakes| brakes.books())
 }
 
 /// What was decided about a ticket, the oldest first.
@@ -164,6 +176,34 @@ mod tests {
         assert!(journal.write(open()).await.unwrap(), "it was left open");
         journal.write(vec![Entry::Settled("a/r1/a0/claim".into(), at)]).await.unwrap();
         assert!(journal.write(open()).await.unwrap(), "it was done before");
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_leaves_no_row_and_takes_none_of_another_along() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let at = Timestamp::from_micros(1);
+        let (journal, _) = Journal::open(&path).unwrap();
+        for ticket in ["a", "a0", "a/b", "b"] {
+            let decision = Decision {
+                at,
+                ticket: ticket.into(),
+                news: "due".into(),
+                state: "wanted",
+                becomes: "wanted",
+                effect: None,
+            };
+            let opened = Entry::Opened(format!("{ticket}/r1/a0/claim"), at);
+            let job = Entry::Job(Box::new(job(ticket)), at);
+            journal.write(vec![job, opened, Entry::Decided(decision)]).await.unwrap();
+        }
+        journal.write(vec![Entry::Forgotten("b".into()), Entry::Forgotten("a0".into())]).await.unwrap();
+        drop(journal);
+        let (_journal, replay) = Journal::open(&path).unwrap();
+        assert_eq!(replay.jobs.keys().map(TicketId::as_str).collect::<Vec<_>>(), ["a", "a/b"]);
+        assert_eq!(replay.open_intents, ["a/b/r1/a0/claim", "a/r1/a0/claim"]);
+        let left = |ticket: &str| decisions(&path, &ticket.into()).unwrap().len();
+        assert_eq!(["a", "a0", "a/b", "b"].map(left), [1, 0, 1, 0]);
     }
 
     #[tokio::test]

@@ -55,6 +55,9 @@ struct Task {
 pub struct Resources {
     /// Open files of each process.
     pub open_files: Option<u64>,
+    /// Bytes of each file that is written. The shim's own log is one of them.
+    #[serde(default)]
+    pub file_bytes: Option<u64>,
     /// Processes of the user, those outside of the run included.
     pub processes: Option<u64>,
 }

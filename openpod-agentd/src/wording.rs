@@ -96,6 +96,8 @@ pub(crate) fn run_failure(end: RunEnd) -> String {
         RunEnd::Idle => "the worker was silent for too long".to_owned(),
         RunEnd::OutputLimit => "the worker wrote more output than it may".to_owned(),
         RunEnd::UsageLimit => "the worker used more than it may, by its own account".to_owned(),
+        RunEnd::DiskLimit => "the worker filled more of the disk than it may".to_owned(),
+        RunEnd::DiskFull => "too little of the disk was left for the worker to go on".to_owned(),
         RunEnd::Cancelled => "the worker was stopped".to_owned(),
     }
 }

@@ -19,6 +19,7 @@ mod key;
 mod layout;
 mod leftovers;
 mod limits;
+mod mirrors;
 mod patch_id;
 mod prepare;
 mod remote;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use error::WorkspaceError;
 pub use key::{JobKey, NotAJobKey};
 pub use limits::Limits;
+pub use mirrors::{MirrorUpkeep, Tended};
 pub(crate) use remove::remove_all;
 
 use self::error::at;
@@ -143,6 +145,11 @@ impl Workspaces {
         let layout = self.layout.with_jobs_in(directory);
         private(&layout.jobs()).map_err(at(&layout.jobs()))?;
         Ok(Self { layout, ..self.clone() })
+    }
+
+    /// Where jobs have their directories.
+    pub fn jobs_dir(&self) -> PathBuf {
+        self.layout.jobs()
     }
 
     /// Where the worker of this job works.

@@ -14,8 +14,12 @@ mod command_line;
 mod confinement;
 #[path = "agentd/executor_run.rs"]
 mod executor_run;
+#[path = "agentd/forgetting.rs"]
+mod forgetting;
 #[path = "agentd/hostile_worker.rs"]
 mod hostile_worker;
+#[path = "agentd/mirrors.rs"]
+mod mirrors;
 #[path = "agentd/operating.rs"]
 mod operating;
 #[path = "agentd/reloading.rs"]

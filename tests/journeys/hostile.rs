@@ -56,6 +56,9 @@ async fn daemon(world: &World, ground: &Ground) -> DaemonSetup {
     daemon.config.policy.tickets.max_attempts = 1;
     daemon.config.executor.open_files = 512;
     daemon.config.executor.output_bytes = 1 << 20;
+    daemon.config.executor.disk_bytes = 64 << 20;
+    // Giants with holes are to be refused when they are collected.
+    daemon.config.executor.file_bytes = 0;
     daemon.config.executor.readable =
         vec![ground.directory.clone(), env!("CARGO_BIN_EXE_openpod-tests-agentd").into()];
     daemon

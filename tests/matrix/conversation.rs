@@ -47,6 +47,8 @@ pub struct Conversation {
     pub signs: PathBuf,
     /// Whether the ticket that is given up stays the daemon's.
     pub leaves: bool,
+    /// Whether the ticket that is done is forgotten as soon as it is paid.
+    pub forgets: bool,
 }
 
 /// What was heard and seen on the way.
@@ -100,7 +102,14 @@ impl Conversation {
         );
         std::fs::write(&config, text).unwrap();
         let data_dir = directory.join("data");
-        Conversation { world, project, agent, me, config, data_dir, signs, leaves }
+        Conversation { world, project, agent, me, config, data_dir, signs, leaves, forgets: false }
+    }
+
+    /// With a daemon that keeps nothing of what is finished.
+    pub fn forgetting(self) -> Conversation {
+        let text = std::fs::read_to_string(&self.config).unwrap();
+        std::fs::write(&self.config, format!("{text}[retention]\nfinished_tickets = 0\n")).unwrap();
+        Conversation { forgets: true, ..self }
     }
 
     /// The owner's side of it, up to the payment and the apology.
@@ -143,8 +152,9 @@ impl Conversation {
         let journal = self.data_dir.join("journal.db");
         let settled = || {
             let Ok(known) = journal::read(&journal) else { return false };
-            let over = known.jobs.values().filter(|job| !job.is_open() && job.pending().is_none());
-            over.count() == 2 && known.open_intents.is_empty()
+            let over = known.jobs.values().filter(|job| !job.is_open() && job.pending().is_none()).count();
+            let left = if self.forgets { 1 } else { 2 };
+            (over, known.jobs.len()) == (left, left) && known.open_intents.is_empty()
         };
         let waiting = async {
             while !settled() {

@@ -99,8 +99,11 @@ fn walk_all(walks: Vec<Vec<Order>>, all: bool) {
 }
 
 async fn walk(orders: Vec<Order>, all: bool) {
-    let conversation =
-        Conversation::begin(orders.iter().any(|order| order.point.starts_with("leave/"))).await;
+    let orders_of = |effect: &str| orders.iter().any(|order| order.point.starts_with(effect));
+    let mut conversation = Conversation::begin(orders_of("leave/")).await;
+    if orders_of("forget/") {
+        conversation = conversation.forgetting();
+    }
     let marks: Vec<PathBuf> =
         (0..orders.len()).map(|n| conversation.world.directory("marks").join(n.to_string())).collect();
     let log = Log::default();

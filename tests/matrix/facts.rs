@@ -27,6 +27,8 @@ impl Conversation {
         self.check_repository(held).await;
         self.check_platform().await;
         self.check_runs(runs);
+        let kept = self.data_dir.join("runs").join(held.answer.as_str()).exists();
+        assert_eq!(kept, !self.forgets, "what the worker said is kept as long as the ticket is known");
         assert_eq!(leftovers(&self.data_dir), Vec::<String>::new(), "this was left in the data directory");
         assert_eq!(self.world.processes(), Vec::<String>::new(), "these processes live on");
     }
@@ -121,7 +123,7 @@ fn leftovers(data_dir: &Path) -> Vec<String> {
             let name = within.rsplit('/').next().unwrap();
             let parent = within.split('/').next().unwrap();
             let temporary = name.ends_with(".lock") || name.ends_with(".new") || name.starts_with("tmp_");
-            let of_a_job = matches!(parent, "jobs" | "removed" | "run") && within.contains('/');
+            let of_a_job = matches!(parent, "jobs" | "removed" | "forgotten" | "run") && within.contains('/');
             let of_a_run = parent == "runs" && matches!(name, "home" | "tmp" | "alive");
             if temporary || of_a_job || of_a_run {
                 found.push(within);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use openpod_agentd::config::{Config, RawConfig, RawMember};
+use openpod_agentd::control::{AgentReport, Answer, NotAnswered, Request, ask};
 use openpod_agentd::executor::Sandbox;
 use openpod_agentd::{RunError, Wiring};
 use openpod_sdk::{Client, Secret};
@@ -93,6 +94,30 @@ impl DaemonSetup {
         let stop = CancellationToken::new();
         let running = tokio::spawn(openpod_agentd::run(config, wiring, stop.clone().cancelled_owned()));
         Daemon { stop, running }
+    }
+}
+
+impl World {
+    /// Asks a daemon that runs how its agents stand, until what one says is what is wanted.
+    pub async fn until_said<T>(&self, daemon: &DaemonSetup, wanted: impl Fn(&AgentReport) -> Option<T>) -> T {
+        let asking = async {
+            loop {
+                let directory = daemon.data_dir();
+                let asked = tokio::task::spawn_blocking(move || {
+                    let answers: Vec<_> = ask(&directory, Request::Status)?.collect::<Result<_, _>>()?;
+                    Ok::<_, NotAnswered>(answers)
+                });
+                let answers = asked.await.unwrap().unwrap_or_default();
+                let reports = answers.into_iter().filter_map(|answer| match answer {
+                    Answer::Status(report) => Some(report.agents),
+                    _ => None,
+                });
+                if let Some(found) = reports.flatten().find_map(|agent| wanted(&agent)) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.expect("no agent says so")
     }
 }
 

@@ -84,6 +84,9 @@ fn tell_agent(agent: &AgentReport, now: Timestamp) {
     for job in &agent.jobs {
         tell_job(job, now);
     }
+    for kept in &agent.kept {
+        show(format_args!("  kept: {}: {}", kept.directory.display(), kept.why));
+    }
     for wanted in &agent.waiting {
         show(format_args!("  #{:<5} waiting    for {}  {}", wanted.number, wanted.waits_for, wanted.title));
     }

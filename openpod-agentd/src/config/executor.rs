@@ -24,6 +24,13 @@ pub struct RawExecutor {
     pub grace_seconds: u64,
     /// Bytes of the log of a run: 64 MiB unless told.
     pub output_bytes: u64,
+    /// Bytes of each file that it writes: 4 GiB unless told; 0 is no limit.
+    pub file_bytes: u64,
+    /// Bytes of disk for its workspace, HOME and temporary directory together: 20 GiB unless told; 0 is no limit.
+    pub disk_bytes: u64,
+    /// A run ends, and none begins, when less than that is free where it writes, or less than a fiftieth of a small file
+    /// system: 512 MiB unless told; 0 is no limit.
+    pub free_bytes: u64,
     /// Names of variables of the daemon's own environment that the worker gets too. It gets no others, but for those
     /// that every program needs and those that tell it its task.
     pub environment: Vec<String>,
@@ -49,6 +56,9 @@ impl Default for RawExecutor {
             idle_seconds: None,
             grace_seconds: 10,
             output_bytes: 64 << 20,
+            file_bytes: 4 << 30,
+            disk_bytes: 20 << 30,
+            free_bytes: 512 << 20,
             environment: Vec::new(),
             sandbox: "landlock".into(),
             readable: Vec::new(),
@@ -88,6 +98,13 @@ impl RawExecutor {
         check.require(self.wall_seconds > 0, "executor.wall_seconds", "must be at least 1");
         check.require(self.idle_seconds != Some(0), "executor.idle_seconds", "must be at least 1");
         check.require(self.output_bytes >= 1024, "executor.output_bytes", "must be at least 1024");
+        // The log is a file, too, and written under the same limit.
+        check.require(
+            self.file_bytes == 0 || self.file_bytes >= self.output_bytes.max(1 << 20),
+            "executor.file_bytes",
+            "must be at least output_bytes and 1048576, or 0 for no limit",
+        );
+        let limit = |bytes: u64| Some(bytes).filter(|bytes| *bytes > 0);
         let wrong: Vec<&String> = self.environment.iter().filter(|name| !may_pass(name)).collect();
         if !wrong.is_empty() {
             let problem = format!("must be names of variables other than OPENPOD_*, which {wrong:?} is not");
@@ -122,10 +139,16 @@ impl RawExecutor {
                 idle: self.idle_seconds.map(Duration::from_secs),
                 grace: Duration::from_secs(self.grace_seconds),
                 output_bytes: self.output_bytes,
+                disk_bytes: limit(self.disk_bytes),
+                free_bytes: limit(self.free_bytes),
             },
             environment,
             sandbox: (self.sandbox != "off").then_some(sandbox),
-            resources: Resources { open_files: Some(self.open_files), processes: self.processes },
+            resources: Resources {
+                open_files: Some(self.open_files),
+                file_bytes: limit(self.file_bytes),
+                processes: self.processes,
+            },
             leaves_runs: self.on_stop != "kill",
         }
     }

@@ -123,6 +123,10 @@ fn a_mistake_names_key_value_and_file() {
             "executor.sandbox = \"chroot\" (in agentd.toml): must be landlock or off",
         ),
         (
+            "[executor]\nfile_bytes = 2097152",
+            "executor.file_bytes = 2097152 (in agentd.toml): must be at least output_bytes",
+        ),
+        (
             "[executor]\non_stop = \"wait\"",
             "executor.on_stop = \"wait\" (in agentd.toml): must be leave or kill",
         ),
@@ -130,6 +134,11 @@ fn a_mistake_names_key_value_and_file() {
             "[brakes.day]\ncost_usd = -1.5",
             "brakes.day.cost_usd = -1.5 (in agentd.toml): must be from 0 to 1000000000 dollars",
         ),
+        (
+            "[retention]\nfinished_days = -1.0",
+            "retention.finished_days = -1.0 (in agentd.toml): must be from 0 to 36500 days",
+        ),
+        ("[retention]\nmirror_packs = 1", "retention.mirror_packs = 1 (in agentd.toml): must be at least 2"),
         ("[brakes]\nstill_runs = 0", "brakes.still_runs = 0 (in agentd.toml): must be from 1 to 100"),
         (
             "[policy.tickets]\non_give_up = \"sulk\"",

@@ -63,6 +63,9 @@ pub struct AgentReport {
     pub breaker: String,
     /// Its jobs, those that are over left out.
     pub jobs: Vec<JobReport>,
+    /// What is over and lies here all the same, for people to decide about.
+    #[serde(default)]
+    pub kept: Vec<KeptReport>,
     /// What it could begin if it had a place.
     pub waiting: Vec<WaitingReport>,
     /// How many jobs there are in each state, those that are over included.
@@ -144,6 +147,17 @@ pub struct TroubleReport {
     pub times: u32,
     /// When it is tried again.
     pub next_at: Option<Timestamp>,
+}
+
+/// What lies here and cannot be proven to be published, so that it is not removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptReport {
+    /// Where.
+    pub directory: PathBuf,
+    /// Whose; unknown when the journal does not know either.
+    pub ticket: Option<TicketId>,
+    /// Why.
+    pub why: String,
 }
 
 /// A ticket that is not begun.

@@ -112,6 +112,7 @@ impl Daemon {
             spent: self.brakes.spent().1.into(),
             held_back: self.kept_back.as_ref().map(ToString::to_string),
             breaker: self.brakes.breaker().name().to_owned(),
+            kept: self.kept.clone(),
             jobs: open.map(|job| self.report_of(job)).collect(),
             waiting: self
                 .assigned

@@ -23,6 +23,10 @@ impl Daemon {
             // What goes on is not settled, nor what was broken off.
             Event::Ended { news: Input::RunEnded(RunEnding::Left, _), .. } | Event::Abandoned => Ok(()),
             Event::Ended { ticket, intent, news } => {
+                // Another one may be under way since this one was broken off.
+                if self.jobs.get(&ticket).and_then(Job::intent).as_ref() == Some(&intent) {
+                    self.acting.remove(&ticket);
+                }
                 if let Some(effect) = self.busy.remove(&ticket) {
                     self.tally.ended(effect, &news);
                 }
@@ -181,7 +185,10 @@ impl Daemon {
 
     /// Whether the brakes let another ticket be begun. Says so when they do not, once.
     fn admits(&mut self) -> bool {
-        let brake = self.brakes.admit(self.places_taken() > 0, self.clock.now(), &self.rules).err();
+        let (busy, now) = (self.places_taken() > 0, self.clock.now());
+        let admitted =
+            self.share.decide(&mut self.brakes, now, |brakes| brakes.admit(busy, now, &self.rules));
+        let brake = admitted.err();
         if let Some(brake) = brake.as_ref().filter(|_| brake != self.kept_back) {
             tracing::warn!(reason = %brake, "no ticket is begun");
         }
@@ -287,6 +294,9 @@ impl Daemon {
             .collect();
         for ticket in due {
             self.tell(&ticket, Input::Due, None).await?;
+        }
+        if self.sweep_at() <= now {
+            self.sweep().await?;
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Runs {
 }
 
 impl Effects {
-    fn run_directory(&self, job: &Job) -> PathBuf {
+    pub(super) fn run_directory(&self, job: &Job) -> PathBuf {
         self.runs_dir.join(key_of(job).as_str())
     }
 
@@ -268,7 +268,7 @@ fn naming_transcript(told: Vec<u8>, run_dir: &Path) -> Vec<u8> {
 /// Whether a run that is over was the attempt. One that never began, or was interrupted, was not.
 fn counts(status: &Status) -> bool {
     match status {
-        Status::Ended { outcome } => outcome.end != RunEnd::Cancelled,
+        Status::Ended { outcome } => !matches!(outcome.end, RunEnd::Cancelled | RunEnd::DiskFull),
         Status::Lost => true,
         Status::NotStarted { .. } | Status::Void => false,
     }
@@ -277,6 +277,10 @@ fn counts(status: &Status) -> bool {
 fn ended(status: Status, taken: Used) -> Outcome {
     let mut used = taken;
     let ending = match status {
+        // It may be somebody else who has filled it, so this was no attempt.
+        Status::Ended { outcome } if outcome.end == RunEnd::DiskFull => {
+            return Err(Failure::passing(Class::Disk, wording::run_failure(outcome.end)));
+        }
         Status::Ended { outcome } => {
             used = self::used(&outcome);
             ending(outcome)

@@ -86,3 +86,80 @@ fn scoped(answer: GithubToken, git: &GitSettings) -> Result<ScopedToken, url::Pa
     let api_url = api_url.map_or_else(|| Ok(git.api_url.clone()), |url| Url::parse(&url))?;
     Ok(ScopedToken { token, expires_at, clone_url, api_url, owner, name })
 }
+
+#[cfg(test)]
+mod tests {
+    use openpod_sdk::api::Timestamp;
+    use openpod_sdk::clock::ManualClock;
+    use serde_json::json;
+    use wiremock::matchers::{method, path};
+    use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+    use super::*;
+    use crate::config::RawConfig;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A platform whose tokens work for an hour and are numbered.
+    async fn platform(clock: &ManualClock) -> MockServer {
+        let server = MockServer::start().await;
+        let (clock, number) = (clock.clone(), std::sync::atomic::AtomicU32::new(0));
+        let answer = move |_: &Request| {
+            let number = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+            ResponseTemplate::new(200).set_body_json(json!({
+                "token": format!("ghs_{number}"), "expires_at": clock.now().plus(HOUR), "permissions": {},
+                "repo_owner": "acme", "repo_name": "shop", "repo_full_name": "acme/shop",
+            }))
+        };
+        Mock::given(method("GET"))
+            .and(path("/api/agent/v1/github/token"))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
+        server
+    }
+
+    fn tokens(server: &MockServer, clock: &ManualClock) -> Tokens {
+        let client = Client::builder(server.uri()).key(openpod_sdk::Secret::new("opk_test")).build().unwrap();
+        let mut raw = RawConfig { data_dir: Some("/nowhere".into()), ..RawConfig::default() };
+        raw.server.url = Some(server.uri());
+        raw.executor.command = vec!["worker".into()];
+        Tokens::new(client, raw.validate().unwrap().git, Arc::new(clock.clone()))
+    }
+
+    #[tokio::test]
+    async fn a_token_is_shared_until_it_is_about_to_expire_and_then_a_fresh_one_is_asked_for() {
+        let begin = Timestamp::from_micros(1_700_000_000_000_000);
+        let clock = ManualClock::new(begin);
+        let server = platform(&clock).await;
+        let tokens = tokens(&server, &clock);
+        let (first, same) = (tokens.of(&"p1".into()), tokens.of(&"p1".into()));
+        let given = async |source: &ProjectTokens, fresh| {
+            let token = source.token(fresh).await.unwrap();
+            assert!(token.expires_at.since(clock.now()) > MARGIN, "it works long enough for what it is for");
+            token.token.expose().to_owned()
+        };
+        assert_eq!(given(&first, false).await, "ghs_1");
+        clock.set(begin.plus(HOUR - MARGIN - Duration::from_secs(1)));
+        assert_eq!(given(&same, false).await, "ghs_1", "it is good for a while");
+        clock.set(begin.plus(HOUR - MARGIN));
+        assert_eq!(given(&first, false).await, "ghs_2", "it is near its end");
+        assert_eq!(given(&same, false).await, "ghs_2", "and the fresh one is kept for all");
+        clock.set(begin.plus(HOUR * 5));
+        assert_eq!(given(&same, false).await, "ghs_3", "long after");
+        assert_eq!(given(&same, true).await, "ghs_4", "or when it was refused");
+        assert_eq!(given(&tokens.of(&"p2".into()), false).await, "ghs_5", "each project has its own");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_cannot_be_renewed_is_not_used_beyond_its_end() {
+        let begin = Timestamp::from_micros(1_700_000_000_000_000);
+        let clock = ManualClock::new(begin);
+        let server = platform(&clock).await;
+        let source = tokens(&server, &clock).of(&"p1".into());
+        source.token(false).await.unwrap();
+        server.reset().await;
+        clock.set(begin.plus(HOUR));
+        assert!(source.token(false).await.is_err());
+    }
+}

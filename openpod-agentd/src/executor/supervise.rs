@@ -13,6 +13,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
+use super::disk::Disk;
 use super::environment::environment;
 use super::files::{RunFiles, at};
 use super::log::Log;
@@ -29,6 +30,13 @@ pub(super) struct Worker {
     output: Output,
     /// Whether everything that descends from this process is the worker's.
     alone: bool,
+}
+
+/// What is kept, counted and looked at while a worker works.
+pub(super) struct Watch<'a, 'b> {
+    pub(super) log: &'a mut Log,
+    pub(super) meter: &'a mut Meter<'b>,
+    pub(super) disk: &'a mut Disk,
 }
 
 /// Why the daemon stopped following.
@@ -63,13 +71,12 @@ impl Worker {
 
     pub(super) async fn run_to_end(
         mut self,
-        log: &mut Log,
-        meter: &mut Meter<'_>,
+        mut watch: Watch<'_, '_>,
         limits: &RunLimits,
         orders: &Orders,
     ) -> Result<RunEnd, ExecutorError> {
-        let stop = self.follow(log, meter, limits, orders).await?;
-        let status = self.clear_away(log, limits.grace, orders).await?;
+        let stop = self.follow(&mut watch, limits, orders).await?;
+        let status = self.clear_away(watch.log, limits.grace, orders).await?;
         Ok(match stop {
             Stop::Because(end) => end,
             Stop::Natural => ended(status),
@@ -78,11 +85,11 @@ impl Worker {
 
     async fn follow(
         &mut self,
-        log: &mut Log,
-        meter: &mut Meter<'_>,
+        watch: &mut Watch<'_, '_>,
         limits: &RunLimits,
         orders: &Orders,
     ) -> Result<Stop, ExecutorError> {
+        let Watch { log, meter, disk } = watch;
         let wall = sleep(limits.wall);
         let leader = self.group.leader_ended();
         tokio::pin!(wall, leader);
@@ -105,6 +112,11 @@ impl Worker {
                 _ = looks.tick(), if meter.is_limited() => {
                     if meter.look() {
                         return Ok(Stop::Because(RunEnd::UsageLimit));
+                    }
+                }
+                end = disk.look(), if disk.is_limited() => {
+                    if let Some(end) = end {
+                        return Ok(Stop::Because(end));
                     }
                 }
                 () = silent => return Ok(Stop::Because(RunEnd::Idle)),

@@ -107,6 +107,11 @@ impl GitCommand {
         self
     }
 
+    /// Lets the command take as long as one over the network.
+    pub(crate) fn patiently(self) -> Self {
+        Self { timeout: NETWORK, ..self }
+    }
+
     /// Runs it and takes its output.
     pub(crate) async fn output(self) -> Result<Vec<u8>, GitError> {
         let mut all = Vec::new();

@@ -10,13 +10,14 @@
 //! |---|---|---|
 //! | run | wall clock, silence, output; tokens and cost as the worker claims them | the run is ended: a failed attempt |
 //! | ticket | runs, run time, tokens, cost: of all rounds, over restarts and new claims | the ticket is given up |
-//! | day | the same, of all tickets on one day (UTC) | no run and no claim before the next day |
-//! | daemon | the same, of all tickets ever | no run and no claim until the operator allows more |
+//! | day | the same, of all tickets of all agents on one day (UTC) | no run and no claim before the next day |
+//! | daemon | the same, of all tickets of all agents ever | no run and no claim until the operator allows more |
 //! | progress | runs in a row that left the patch they found | the ticket is given up |
 //! | [`Breaker`] | failures in a row that are the daemon's own, of several tickets | a pause, then one canary |
 //!
 //! A run and its whole allowance of time are charged when it begins, and what it did not take is given back: so runs
-//! side by side do not take more than there is. Tokens and cost are known when a worker claims them; a claim only ever
+//! side by side do not take more than there is. Each agent has brakes of its own, and knows of the others what they spent
+//! ([`Brakes::beside`]). Tokens and cost are known when a worker claims them; a claim only ever
 //! brakes. A run counts on the day on which it began, its claim on the day on which it ended.
 
 mod breaker;
@@ -49,9 +50,37 @@ pub struct Brakes {
     day: i64,
     /// On that day.
     today: Spent,
-    /// By this daemon, ever.
+    /// By this agent, ever.
     ever: Spent,
     breaker: Breaker,
+    /// By the other agents, as long as something is being decided.
+    #[serde(skip)]
+    others: Books,
+}
+
+/// What one agent has spent, or several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Books {
+    day: i64,
+    today: Spent,
+    ever: Spent,
+}
+
+impl Books {
+    /// What all of them have spent, as it is now.
+    pub fn sum<'a>(books: impl IntoIterator<Item = &'a Books>, now: Timestamp) -> Self {
+        let none = Books { day: day(now), ..Books::default() };
+        books.into_iter().fold(none, |all, one| {
+            // A clock that is set back gives no new budget.
+            let today = if one.day >= all.day { one.today } else { Spent::default() };
+            Books { today: all.today.and(&today), ever: all.ever.and(&one.ever), ..all }
+        })
+    }
+
+    /// Whether something was given back since.
+    pub fn is_less_than(&self, before: &Books) -> bool {
+        self.ever.runs < before.ever.runs || self.ever.run_time < before.ever.run_time
+    }
 }
 
 /// Why no run begins.
@@ -96,9 +125,10 @@ impl Brakes {
 
     /// Whether another ticket may be begun. `busy`: whether one is being worked on.
     pub fn admit(&self, busy: bool, now: Timestamp, rules: &Rules) -> Result<(), Brake> {
-        let today = if day(now) > self.day { Spent::default() } else { self.today };
-        rules.budgets.daemon.check(Scope::Daemon, &self.ever)?;
-        rules.budgets.day.check(Scope::Day, &today)?;
+        let own =
+            Books { today: if day(now) > self.day { Spent::default() } else { self.today }, ..self.books() };
+        rules.budgets.daemon.check(Scope::Daemon, &own.ever.and(&self.others.ever))?;
+        rules.budgets.day.check(Scope::Day, &own.today.and(&self.others.today))?;
         match &self.breaker {
             Breaker::Closed { .. } => Ok(()),
             // It will ask to be the canary. Should it not come so far, nobody else has been kept.
@@ -111,6 +141,19 @@ impl Brakes {
     /// Whether those who are held should ask again, seeing how it was `before`.
     pub fn is_moved(&self, before: &Brakes) -> bool {
         std::mem::discriminant(&self.breaker) != std::mem::discriminant(&before.breaker)
+    }
+
+    /// Decides something while the other agents have spent that.
+    pub fn beside<T>(&mut self, others: Books, decide: impl FnOnce(&mut Self) -> T) -> T {
+        self.others = others;
+        let decided = decide(self);
+        self.others = Books::default();
+        decided
+    }
+
+    /// What was spent.
+    pub fn books(&self) -> Books {
+        Books { day: self.day, today: self.today, ever: self.ever }
     }
 
     /// What was spent today and ever.
@@ -145,10 +188,11 @@ impl Brakes {
         if let Err(brake) = ticket.check(Scope::Ticket, &job.spent) {
             return Verdict::Stop(brake);
         }
-        if let Err(brake) = daemon.check(Scope::Daemon, &self.ever) {
+        let (today, ever) = (self.today.and(&self.others.today), self.ever.and(&self.others.ever));
+        if let Err(brake) = daemon.check(Scope::Daemon, &ever) {
             return Verdict::Hold(brake, None);
         }
-        if let Err(brake) = day.check(Scope::Day, &self.today) {
+        if let Err(brake) = day.check(Scope::Day, &today) {
             return Verdict::Hold(brake, Some(Timestamp::from_micros((self.day + 1) * DAY * 1_000_000)));
         }
         match self.breaker.ask(&job.ticket, now) {
@@ -157,7 +201,7 @@ impl Brakes {
             Answer::Canary(cause) => return Verdict::Hold(Brake::Canary(cause), None),
         }
         let whole = Allowance { wall: rules.wall, ..rules.budgets.run };
-        let left = [(ticket, &job.spent), (day, &self.today), (daemon, &self.ever)];
+        let left = [(ticket, &job.spent), (day, &today), (daemon, &ever)];
         Verdict::Go(left.into_iter().fold(whole, |rest, (budget, spent)| budget.allow(rest, spent)))
     }
 

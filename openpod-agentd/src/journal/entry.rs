@@ -20,6 +20,8 @@ pub enum Entry {
     Decided(Decision),
     /// A position is about to be applied to.
     Applied(PositionId, Timestamp),
+    /// A ticket that is over for long: its job, its decisions and its intents go.
+    Forgotten(TicketId),
     /// Something that was learnt, by name.
     Fact(&'static str, String),
 }

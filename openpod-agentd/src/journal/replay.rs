@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use openpod_sdk::api::{PositionId, TicketId, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::JournalError;
 use crate::job::Job;
@@ -47,11 +47,18 @@ pub(super) fn replay(connection: &Connection, path: &Path) -> Result<Replay, Jou
     let applied = pairs(connection, "SELECT position, '' FROM applied").map_err(wrong)?;
     replay.applied = applied.into_iter().map(|(position, _)| PositionId::from(position)).collect();
     replay.facts = pairs(connection, "SELECT name, value FROM facts").map_err(wrong)?.into_iter().collect();
-    if let Some(text) = replay.facts.remove(BRAKES) {
-        let unreadable = |source| JournalError::Brakes { path: path.to_owned(), source };
-        replay.brakes = serde_json::from_str(&text).map_err(unreadable)?;
-    }
+    replay.facts.remove(BRAKES);
+    replay.brakes = brakes(connection, path)?;
     Ok(replay)
+}
+
+pub(super) fn brakes(connection: &Connection, path: &Path) -> Result<Brakes, JournalError> {
+    let wrong = |source| JournalError::Database { path: path.to_owned(), source };
+    let query = "SELECT value FROM facts WHERE name = ?1";
+    let text: Option<String> =
+        connection.query_row(query, [BRAKES], |row| row.get(0)).optional().map_err(wrong)?;
+    let unreadable = |source| JournalError::Brakes { path: path.to_owned(), source };
+    text.map_or_else(|| Ok(Brakes::default()), |text| serde_json::from_str(&text).map_err(unreadable))
 }
 
 /// A decision as it was written down.

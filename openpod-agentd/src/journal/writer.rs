@@ -137,9 +137,22 @@ fn put(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<bool> {
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
             put_fact(transaction, BRAKES, &text)?;
         }
+        Entry::Forgotten(ticket) => forget(transaction, ticket.as_str())?,
         Entry::Fact(name, value) => put_fact(transaction, name, value)?,
     }
     Ok(false)
+}
+
+fn forget(transaction: &Transaction<'_>, ticket: &str) -> rusqlite::Result<()> {
+    for all in [
+        "DELETE FROM jobs WHERE ticket = ?1",
+        "DELETE FROM decisions WHERE ticket = ?1",
+        // Keys begin with the ticket and a slash; the character after a slash is 0.
+        "DELETE FROM intents WHERE key >= ?1 || '/' AND key < ?1 || '0'",
+    ] {
+        transaction.prepare_cached(all)?.execute([ticket])?;
+    }
+    Ok(())
 }
 
 fn put_fact(transaction: &Transaction<'_>, name: &str, value: &str) -> rusqlite::Result<()> {

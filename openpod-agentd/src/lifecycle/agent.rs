@@ -20,7 +20,7 @@ use super::board::Board;
 use super::parts::{self, Start};
 use super::{RunError, crashed, webhook};
 use crate::config::{AgentSettings, Config};
-use crate::daemon::{self, Daemon, Places};
+use crate::daemon::{self, Daemon, Places, Purse};
 use crate::effects::{self, Effects};
 use crate::sources::heartbeat::Heartbeat;
 use crate::sources::webhook::Doors;
@@ -43,6 +43,7 @@ pub(super) struct Shared {
     pub(super) connections: Client,
     pub(super) workspaces: Workspaces,
     pub(super) places: Places,
+    pub(super) purse: Purse,
     pub(super) doors: Doors,
     pub(super) board: Board,
     pub(super) tools: Arc<Tools>,
@@ -131,11 +132,13 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
         stop: stop.clone(),
         end_runs: shared.end_runs.clone(),
     });
+    effects.clear_forgotten();
     let daemon = Daemon::new(daemon::Parts {
         me,
         policy: agent.policy.clone(),
         rules: config.rules(&agent.policy),
         pace: config.heartbeat,
+        retention: config.retention.jobs,
         branch_prefix: config.git.branch_prefix.clone(),
         client,
         effects: Arc::new(effects),
@@ -144,6 +147,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
         clock: Arc::clone(&tools.clock),
         wake,
         seat: shared.places.seat(),
+        share: shared.purse.share(&parts::part_of(&agent.directory)),
     });
     shared.board.at_work(agent.title(), events);
     tokio::select! {

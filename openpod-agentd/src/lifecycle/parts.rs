@@ -16,7 +16,7 @@ use super::confinement::ConfinementError;
 use crate::config::{Config, KeySource};
 use crate::control::ControlError;
 use crate::crash;
-use crate::daemon::DaemonError;
+use crate::daemon::{DaemonError, Purse};
 use crate::effects::{failure_of, who_am_i};
 use crate::git::GitMissing;
 use crate::job::{Me, Outlook};
@@ -191,6 +191,26 @@ async fn learn_who_we_are(
             () = tokio::time::sleep(wait) => pause = (pause * 2).min(Duration::from_secs(60)),
         }
     }
+}
+
+/// What was spent by whoever has a journal in this data directory, configured or not.
+pub(super) fn purse(data_dir: &Path) -> Purse {
+    let agents = std::fs::read_dir(data_dir.join("agents")).into_iter().flatten().flatten();
+    let directories = agents.map(|entry| entry.path()).chain([data_dir.to_owned()]);
+    let spent =
+        directories.filter_map(|directory| match crate::journal::books(&directory.join("journal.db")) {
+            Ok(books) => Some((part_of(&directory), books)),
+            Err(error) => {
+                tracing::error!(%error, "what was spent there is not known, and does not count");
+                None
+            }
+        });
+    Purse::new(spent)
+}
+
+/// What an agent's part of the purse is called.
+pub(super) fn part_of(directory: &Path) -> String {
+    directory.display().to_string()
 }
 
 /// The key, read from where it is.

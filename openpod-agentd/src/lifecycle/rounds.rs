@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use openpod_sdk::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -23,7 +24,10 @@ use crate::control::Listening;
 use crate::daemon::Places;
 use crate::git::Git;
 use crate::sources::webhook::Doors;
-use crate::workspace::Workspaces;
+use crate::workspace::{MirrorUpkeep, Workspaces};
+
+/// To see that none needs anything costs next to nothing.
+const BETWEEN_LOOKS_AT_MIRRORS: Duration = Duration::from_secs(900);
 
 /// New configurations, as they are read.
 pub type Reloads = mpsc::Receiver<Result<Config, ConfigError>>;
@@ -122,6 +126,7 @@ impl House {
             connections: parts::connections(&config)?,
             workspaces: workspaces.with_limits(config.limits.clone()),
             places: Places::new(config.max_runs),
+            purse: parts::purse(self.place.data_dir()),
             doors: self.doors.clone(),
             board: self.board.clone(),
             tools: Arc::clone(&self.tools),
@@ -129,6 +134,8 @@ impl House {
             end_runs: (!config.executor.leaves_runs).then(|| self.stop.clone()),
             config,
         };
+        let (mirrors, clock) = (shared.workspaces.clone(), Arc::clone(&self.tools.clock));
+        self.background.spawn(tend(mirrors, shared.config.retention.mirrors, clock, round.clone()));
         self.board.begin(&shared.config);
         self.doors.close_all();
         self.supervisor.ready(&format!("at work for {} agent(s)", shared.config.agents.len()));
@@ -216,6 +223,20 @@ async fn next(reloads: &mut Option<Reloads>) -> Option<Result<Config, ConfigErro
     match reloads {
         Some(reloads) => reloads.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+/// Looks after the mirrors, which all agents share, until the round is over.
+async fn tend(mirrors: Workspaces, upkeep: MirrorUpkeep, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let looking = async {
+        loop {
+            mirrors.tend_mirrors(&upkeep, clock.now()).await;
+            tokio::time::sleep(BETWEEN_LOOKS_AT_MIRRORS).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = looking => {}
     }
 }
 

@@ -110,6 +110,7 @@ impl Resources {
         let limits = [
             (Resource::Core, Some(0)),
             (Resource::Nofile, self.open_files),
+            (Resource::Fsize, self.file_bytes),
             (Resource::Nproc, self.processes),
         ];
         for (resource, limit) in limits {

@@ -4,6 +4,7 @@
 //! data_dir/
 //!   mirrors/<owner>--<name>-<hash of the address>.git
 //!   mirrors/<the same>.seed/<commit>/      what the next workspace is copied from
+//!   mirrors/<the same>.gone/   a mirror on its way out
 //!   jobs/<key>/workspace       the worker's
 //!   jobs/<key>/outbound.git    the daemon's: refs/openpod/base, collected, published
 //!   jobs/<key>/job.json        what `Prepared` says and no ref does
@@ -27,6 +28,8 @@ pub(super) const BASE: &str = "refs/openpod/base";
 pub(super) const COLLECTED: &str = "refs/openpod/collected";
 /// What was pushed last, or what the workspace began with.
 pub(super) const PUBLISHED: &str = "refs/openpod/published";
+/// In a mirror: what somebody borrows.
+pub(super) const LENT: &str = "refs/openpod/lent";
 
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
@@ -41,6 +44,14 @@ impl Layout {
 
     pub(super) fn with_jobs_in(&self, directory: &Path) -> Self {
         Self { root: self.root.clone(), jobs: directory.join("jobs") }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn agents(&self) -> PathBuf {
+        self.root.join("agents")
     }
 
     pub(super) fn mirrors(&self) -> PathBuf {

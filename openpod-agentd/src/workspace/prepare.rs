@@ -73,10 +73,16 @@ impl Workspaces {
     ) -> Result<(), WorkspaceError> {
         let directory = self.layout.job(job);
         fs::create_dir_all(&directory).map_err(at(&directory))?;
-        let start = self.refresh_mirror(origin, base_branch, branch, tokens).await?;
-        if !self.layout.outbound(job).exists() {
-            self.build_outbound(job, origin, branch, &start)?;
-        }
+        let start = {
+            // As long as it is held nobody collects the garbage of what is about to be borrowed.
+            let lock = self.lock(&self.layout.mirror(origin));
+            let _held = lock.lock().await;
+            let start = self.refresh_mirror(origin, base_branch, branch, tokens).await?;
+            if !self.layout.outbound(job).exists() {
+                self.build_outbound(job, origin, branch, &start)?;
+            }
+            start
+        };
         let notes = serde_json::to_vec(&Notes { base_branch: start.base_branch.clone() });
         let file = self.layout.notes(job);
         fs::write(&file, notes.map_err(|error| at(&file)(error.into()))?).map_err(at(&file))?;
@@ -84,7 +90,7 @@ impl Workspaces {
         self.build_workspace(job, origin, branch, &start.base_branch).await
     }
 
-    /// One look at the remote; a fetch only when it has something new.
+    /// One look at the remote; a fetch only when it has something new. The caller holds the mirror's lock.
     async fn refresh_mirror(
         &self,
         origin: &Origin,
@@ -93,8 +99,6 @@ impl Workspaces {
         tokens: Arc<dyn TokenSource>,
     ) -> Result<Start, WorkspaceError> {
         let mirror = self.layout.mirror(origin);
-        let lock = self.lock(&mirror);
-        let _held = lock.lock().await;
         let own = format!("refs/heads/{branch}");
         let base_name =
             base_branch.map_or_else(|| "refs/heads/*".to_owned(), |name| format!("refs/heads/{name}"));
@@ -114,6 +118,7 @@ impl Workspaces {
         let base_ref = format!("refs/heads/{base_branch}");
         let wanted: Vec<(&str, &Sha)> =
             std::iter::once((&*base_ref, &tip)).chain(head.iter().map(|head| (&*own, head))).collect();
+        self.note_used(&mirror)?;
         remove_locks(&mirror)?;
         if !self.has_all(&mirror, &wanted).await? {
             let url = origin.clone_url.as_str();
@@ -152,7 +157,7 @@ impl Workspaces {
         }
     }
 
-    /// Borrows the mirror's objects. Nothing of it is ever pruned, and no worker can reach it through this.
+    /// Borrows the mirror's objects. Nothing that is borrowed is pruned, and no worker can reach it through this.
     fn build_outbound(
         &self,
         job: &JobKey,

@@ -30,7 +30,14 @@ fn spec(script: &str) -> (RunSpec, TempDir) {
         ticket_json: br#"{"ticket":{"title":"Fix it"}}"#.to_vec(),
         attempt: 2,
         environment: BTreeMap::from([("EXTRA".into(), "configured".into()), ("HOME".into(), "/root".into())]),
-        limits: RunLimits { wall: LONG, idle: None, grace: LONG, output_bytes: 1 << 20 },
+        limits: RunLimits {
+            wall: LONG,
+            idle: None,
+            grace: LONG,
+            output_bytes: 1 << 20,
+            disk_bytes: None,
+            free_bytes: None,
+        },
         allowance: Default::default(),
         transcript: None,
         sandbox: None,
@@ -272,4 +279,20 @@ async fn a_command_that_cannot_run_is_named_with_what_to_do() {
     spec.workspace = "/nowhere/at/all".into();
     let error = run(spec, Arc::new(SystemClock), CancellationToken::new()).await.unwrap_err();
     assert!(matches!(&error, ExecutorError::Io { path, .. } if path.ends_with("at/all")), "{error}");
+}
+
+#[tokio::test]
+async fn a_worker_that_fills_more_of_the_disk_than_it_may_is_ended_however_it_does_it() {
+    for script in [
+        "head -c 3000000 /dev/zero > large; sleep 600",
+        "for n in $(seq 300); do head -c 10000 /dev/zero > $TMPDIR/$n; done; sleep 600",
+        "mkdir -p $HOME/a/b; head -c 3000000 /dev/zero > $HOME/a/b/large; chmod 0 $HOME/a/b/large; sleep 600",
+        // It says something all the time.
+        "head -c 3000000 /dev/zero > large; while sleep 0.01; do echo busy; done",
+    ] {
+        let (mut spec, _root) = spec(script);
+        spec.limits.grace = Duration::ZERO;
+        spec.limits.disk_bytes = Some(2 << 20);
+        assert_eq!(ran(spec).await.end, RunEnd::DiskLimit, "{script}");
+    }
 }

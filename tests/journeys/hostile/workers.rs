@@ -296,5 +296,9 @@ pub const MACHINE: &[Attack] = &[
         r#"(setsid sh -c 'trap "" TERM HUP INT; (trap "" TERM; exec sleep 86399.0010) & exec sleep 86399.0011' &) > /dev/null 2>&1
            (env -i /usr/bin/setsid /bin/sh -c 'cd /; trap "" TERM; exec sleep 86399.0012' &) > /dev/null 2>&1 < /dev/null"#,
     ),
+    attack("fills-the-disk", Refuse("the worker filled more of the disk than it may"))
+        .doing(r#"head -c 100000000 /dev/zero > "$TMPDIR/large"; exec sleep 600"#),
+    attack("fills-the-disk-bit-by-bit", Refuse("the worker filled more of the disk than it may"))
+        .doing(r#"mkdir "$HOME/.cache"; cd "$HOME/.cache"; head -c 100000000 /dev/zero | split -b 1000000; exec sleep 600"#),
     attack("fills-its-log", Refuse("the worker wrote more output than it may")).doing("yes | head -c 4000000"),
 ];

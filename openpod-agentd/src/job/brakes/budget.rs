@@ -28,9 +28,9 @@ pub struct Budgets {
     pub run: Allowance,
     /// Of one ticket, over all rounds.
     pub ticket: Budget,
-    /// Of all tickets on one day.
+    /// Of all tickets of all agents on one day.
     pub day: Budget,
-    /// Of all tickets, ever.
+    /// Of all tickets of all agents, ever.
     pub daemon: Budget,
 }
 
@@ -141,6 +141,14 @@ impl fmt::Display for Spent {
 }
 
 impl Spent {
+    /// Both together.
+    pub(super) fn and(&self, other: &Spent) -> Spent {
+        let mut usage = self.usage;
+        usage.add(other.usage);
+        let run_time = self.run_time.saturating_add(other.run_time);
+        Spent { runs: self.runs.saturating_add(other.runs), run_time, usage }
+    }
+
     /// A run begins: it and all the time that it may take.
     pub(in crate::job) fn begin(&mut self, allowance: &Allowance) {
         self.runs = self.runs.saturating_add(1);
