@@ -60,7 +60,11 @@ pub struct Project {
 
 impl World {
     pub async fn begin() -> World {
-        let directory = tempfile::tempdir().unwrap();
+        Self::begin_in(tempfile::tempdir().unwrap()).await
+    }
+
+    /// The same, with all its files here.
+    pub async fn begin_in(directory: TempDir) -> World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let sources = Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) };

@@ -1,0 +1,145 @@
+//! A platform with an owner and workers, and a place on a disk for all of them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use openpod_sdk::api::tickets::TicketPatch;
+use openpod_sdk::api::{AgentKeyId, TicketId, TicketStatus};
+use openpod_sdk::{Client, Secret};
+use tokio::sync::mpsc;
+
+use super::place;
+use super::shared::world::{Project, World};
+
+/// What every worker does: one file is written.
+pub(crate) const WORK: &str = "echo 42 > answer.txt";
+/// After this a daemon that was busy has come to rest.
+const REST: Duration = Duration::from_millis(250);
+
+/// Platform, forge, and a project with a repository.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) project: Project,
+}
+
+/// Somebody who works.
+pub(crate) struct Hand {
+    pub(crate) client: Client,
+    pub(crate) key: Secret,
+    id: AgentKeyId,
+}
+
+impl Stage {
+    pub(crate) async fn open() -> Stage {
+        let world = World::begin_in(place::on_disk()).await;
+        let project = world.project().await;
+        Stage { world, project }
+    }
+
+    /// Registers somebody, who is hired for the project.
+    pub(crate) async fn hand(&self, name: &str) -> Hand {
+        let (client, key) = self.world.register(name).await;
+        self.world.hire(&self.project, &client).await;
+        let id = client.me().await.expect("the key is good").agent_key.id;
+        Hand { client, key, id }
+    }
+
+    /// Gives a new ticket to somebody, and notes when.
+    pub(crate) async fn assign(&self, hand: &Hand) -> (TicketId, Instant) {
+        let id = self.world.ticket(&self.project, "Answer the question").await;
+        let patch = TicketPatch { assignee_agent_key_id: hand.id.clone().into(), ..TicketPatch::default() };
+        let began = Instant::now();
+        self.world.owner.update_ticket(&id, &patch).await.expect("an owner may assign");
+        (id, began)
+    }
+
+    /// Returns when the deliverable is filed.
+    pub(crate) async fn handed_in(&self, ticket: &TicketId) {
+        let world = &self.world;
+        world.ticket_when(ticket, "the deliverable", |ticket| ticket.status == TicketStatus::InReview).await;
+    }
+
+    /// Returns when a daemon is done with a ticket and at rest.
+    pub(crate) async fn at_rest(&self, ticket: &TicketId) {
+        let said = |comments: &Option<Vec<_>>| comments.as_ref().is_some_and(|all| !all.is_empty());
+        self.world.ticket_when(ticket, "the report", |ticket| said(&ticket.comments)).await;
+        tokio::time::sleep(REST).await;
+    }
+
+    pub(crate) async fn close(self) {
+        self.world.close().await;
+    }
+}
+
+/// A pipe that a worker writes a line to as soon as it runs.
+pub(crate) struct Starts {
+    pub(crate) directory: PathBuf,
+    starts: mpsc::UnboundedReceiver<Instant>,
+}
+
+impl Starts {
+    pub(crate) fn watch(directory: PathBuf) -> Starts {
+        let pipe = directory.join("started");
+        let made = Command::new("mkfifo").arg(&pipe).status().expect("there is a mkfifo");
+        assert!(made.success(), "no pipe can be made in {}", directory.display());
+        // Open for writing too, so that it does not end with its first writer.
+        let file = File::options().read(true).write(true).open(pipe).expect("the pipe is there");
+        let (sender, starts) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for _line in BufReader::new(file).lines() {
+                if sender.send(Instant::now()).is_err() {
+                    return;
+                }
+            }
+        });
+        Starts { directory, starts }
+    }
+
+    /// When the next worker began.
+    pub(crate) async fn next(&mut self) -> Instant {
+        self.starts.recv().await.expect("somebody watches the pipe")
+    }
+
+    /// The configuration of a worker that says that it runs, and then does this.
+    pub(crate) fn executor(&self, then: &str) -> String {
+        let directory = self.directory.display();
+        format!(
+            "[executor]\ncommand = [\"sh\", \"-c\", \"echo > {directory}/started; {then}\"]\n\
+             writable = [\"{directory}\"]\n"
+        )
+    }
+}
+
+/// The `share` of all times is at most this.
+pub(crate) fn quantile(times: &[Duration], share: f64) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let place = (sorted.len().saturating_sub(1) as f64 * share).ceil() as usize;
+    sorted.get(place).copied().unwrap_or_default()
+}
+
+pub(crate) fn mean(times: &[Duration]) -> Duration {
+    times.iter().sum::<Duration>() / u32::try_from(times.len().max(1)).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+/// One time as a multiple of another.
+pub(crate) fn ratio(time: Duration, of: Duration) -> f64 {
+    time.as_secs_f64() / of.as_secs_f64()
+}
+
+/// Where a home is made for a daemon.
+pub(crate) fn home(stage: &Stage, name: &str) -> PathBuf {
+    stage.world.directory(name)
+}
+
+/// A file of a daemon's, made with what it holds.
+pub(crate) fn write(file: &Path, text: &str) {
+    std::fs::write(file, text).expect("the benchmark's directory can be written");
+}
