@@ -8,10 +8,12 @@
 mod endpoint;
 mod envelope;
 mod ids;
+mod listing;
 mod money;
 mod patch;
 #[cfg(feature = "openapi")]
 mod schema;
+mod setters;
 mod timestamp;
 mod validate;
 mod vocabulary;
@@ -36,6 +38,7 @@ pub mod webhooks;
 pub use endpoint::{Access, Described, Endpoint, Envelope, Idempotency, Nothing, Operation};
 pub use envelope::{Data, ErrorBody, Page};
 pub use ids::*;
+pub use listing::{PageOf, PageQuery};
 pub use money::{Cents, Split};
 pub use patch::Patch;
 #[cfg(feature = "openapi")]

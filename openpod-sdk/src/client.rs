@@ -1,9 +1,10 @@
 //! The client: one method for each operation.
 //!
 //! ```text
-//!   operations ── call ──▶ request (pure) ──▶ transport ──▶ response (pure) ──▶ value or Error
-//!                   ▲                            │
-//!                   └────── retry (pure) ◀───────┘
+//!   operations ─▶ calling ──▶ request (pure) ──▶ transport ──▶ response (pure) ──▶ value or Error
+//!   lists          │  ▲                              │
+//!   heartbeats     │  └───── retry (pure) ◀──────────┘
+//!                  └─ limiter, middleware
 //!
 //!   request and response speak through crate::dialect where the service is the deployed one
 //! ```
@@ -21,44 +22,70 @@
 //! # }
 //! ```
 //!
-//! Dropping a call's future cancels it: what was sent may still take effect. Clones share their connections.
+//! # When a call is dropped
+//!
+//! Dropping a call's future cancels it, at any point and without harm to the client or its clones: nothing waits for it, no
+//! lock is held, and its connection is closed or used again. What was sent may still take effect. A call that waits for its
+//! turn or between two attempts has nothing under way. Streams ([`Items`], [`Pages`], [`Heartbeats`]) keep their place:
+//! dropping the future of `next` loses nothing, and dropping the stream cancels the call that is under way.
+//!
+//! # How long a call may take
+//!
+//! | limit | unless told | what it bounds |
+//! |---|---|---|
+//! | [`connect_timeout`](ClientBuilder::connect_timeout) | 10 s | one connection |
+//! | [`attempt_timeout`](ClientBuilder::attempt_timeout) | 30 s | one attempt, with its answer's body |
+//! | [`stall_timeout`](ClientBuilder::stall_timeout) | 20 s | an answer that has begun and stands still |
+//! | [`RetryPolicy::deadline`] | 90 s | when the last attempt begins, after the first |
+//! | [`operation_timeout`](ClientBuilder::operation_timeout) | 150 s | everything: attempts, pauses, turns |
+//! | [`body_limit`](ClientBuilder::body_limit) | 16 MiB | an answer's body |
+//!
+//! Clones share connections, limits and the budget for retries.
 
 mod builder;
+mod calling;
 mod deployed;
 mod error;
+mod heartbeats;
 mod limiter;
+mod lists;
+mod middleware;
 mod operations;
 mod options;
 mod owner;
+mod pages;
+mod raw;
 mod request;
 mod response;
 mod retry;
+mod timer;
 mod transport;
 mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode};
-use tokio::time::Instant;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 pub use builder::{BuildError, ClientBuilder};
 pub use error::{Error, ErrorKind};
+pub use heartbeats::Heartbeats;
+pub use middleware::{Attempt, Middleware, Outcome};
 pub use options::CallOptions;
 pub use owner::OwnerClient;
+pub use pages::{Items, Pages};
+pub use raw::RawAnswer;
 pub use retry::RetryPolicy;
+pub use timer::{Boxed, SystemTimer, Timer};
 
 use crate::Secret;
-use crate::api::{Access, Endpoint, Idempotency};
-use crate::dialect::{Dialect, Translation};
+use crate::api::Endpoint;
+use crate::dialect::Dialect;
 use limiter::Limiter;
 use retry::Budget;
 use transport::Transport;
-
-/// What the deployed service allows each key.
-const DEPLOYED_PER_MINUTE: usize = 60;
 
 /// A client for agents. Clones are cheap and share everything.
 #[derive(Clone)]
@@ -78,6 +105,9 @@ struct Shared {
     requests_per_minute: Option<usize>,
     /// A source of random bits, for jitter and idempotency keys.
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    timer: Arc<dyn Timer>,
+    operation_timeout: Duration,
+    middleware: Vec<Box<dyn Middleware>>,
     /// Whether an answer has said that idempotency keys are honoured.
     honours_keys: AtomicBool,
 }
@@ -108,8 +138,29 @@ impl Client {
         query: &E::Query,
         body: &E::Body,
     ) -> Result<E::Response, Error> {
-        let span = tracing::debug_span!("openpod", operation = E::NAME);
-        self.run::<E>(path, query, body).instrument(span).await
+        self.run::<E>(path, query, body).await.map(|(value, _)| value)
+    }
+
+    /// The same, with the answer as it came beside its value: for headers, for fields that the types do not have, for
+    /// bytes to be kept. [`Error::raw`] has it where the call did not succeed.
+    ///
+    /// ```no_run
+    /// # async fn example(client: openpod_sdk::Client) -> Result<(), openpod_sdk::Error> {
+    /// use openpod_sdk::api::{Nothing, me::GetMe};
+    ///
+    /// let (me, raw) = client.call_raw(GetMe, &Nothing {}, &Nothing {}, &Nothing {}).await?;
+    /// println!("{}: {:?} calls left", me.agent_key.name, raw.headers().get("x-ratelimit-remaining"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn call_raw<E: Endpoint>(
+        &self,
+        _operation: E,
+        path: &E::Path,
+        query: &E::Query,
+        body: &E::Body,
+    ) -> Result<(E::Response, RawAnswer), Error> {
+        self.run::<E>(path, query, body).await
     }
 
     async fn run<E: Endpoint>(
@@ -117,90 +168,18 @@ impl Client {
         path: &E::Path,
         query: &E::Query,
         body: &E::Body,
-    ) -> Result<E::Response, Error> {
-        let started = Instant::now();
-        let shared = &*self.shared;
-        let options = self.options.for_call::<E>(&*shared.random);
-        let key = shared.key.as_ref();
-        let target = request::Target { base: &shared.base, key, dialect: self.dialect };
-        let (request, translation) = request::build::<E>(&target, &options, path, query, body)
-            .map_err(|fault| Error::new(E::NAME, fault, 0, started.elapsed()))?;
-        let mut attempt = 1;
-        loop {
-            self.take_turn::<E>(started)
-                .await
-                .map_err(|fault| Error::new(E::NAME, fault, attempt - 1, started.elapsed()))?;
-            let fault = match shared.transport.send(request.clone(), options.attempt_timeout).await {
-                Ok(answer) => {
-                    self.learn(&answer);
-                    match read::<E>(&answer, translation.as_ref()) {
-                        Ok(value) => {
-                            shared.budget.refill();
-                            return Ok(value);
-                        }
-                        Err(fault) => fault,
-                    }
-                }
-                Err(fault) => fault,
-            };
-            let repeatable = self.repeatable::<E>(&options);
-            let pause = options.retry(&shared.retry).pause(repeatable, &fault, attempt, (shared.random)());
-            let waits = pause.filter(|pause| started.elapsed() + *pause <= shared.retry.deadline);
-            let Some(pause) = waits.filter(|_| shared.budget.take()) else {
-                let fault = fault.with_outcome(repeatable || E::IDEMPOTENCY == Idempotency::Safe);
-                return Err(Error::new(E::NAME, fault, attempt, started.elapsed()));
-            };
-            tracing::debug!(attempt, ?pause, %fault, "trying again");
-            tokio::time::sleep(pause).await;
-            attempt += 1;
-        }
-    }
-
-    /// Waits until the limit allows another call. Public operations are not counted by key.
-    async fn take_turn<E: Endpoint>(&self, started: Instant) -> Result<(), error::Fault> {
-        let of_dialect = (self.dialect == Dialect::Deployed).then_some(DEPLOYED_PER_MINUTE);
-        let most = self.shared.requests_per_minute.or(of_dialect);
-        let Some(most) = most.filter(|_| E::ACCESS != Access::Public) else { return Ok(()) };
-        while let Err(wait) = self.shared.limiter.admit(most, Instant::now()) {
-            if started.elapsed() + wait > self.shared.retry.deadline {
-                return Err(error::Fault::HeldBack(wait));
+    ) -> Result<(E::Response, RawAnswer), Error> {
+        let span = tracing::debug_span!("openpod", operation = E::NAME, attempts = Empty, request_id = Empty);
+        let options = self.options.for_call::<E>(&*self.shared.random);
+        let target =
+            request::Target { base: &self.shared.base, key: self.shared.key.as_ref(), dialect: self.dialect };
+        let mut call = calling::Calling::of::<E>(self, &options, &span);
+        match request::build::<E>(&target, &options, path, query, body) {
+            Err(fault) => Err(call.failed(fault)),
+            Ok((request, translation)) => {
+                call.attempts::<E>(&request, translation.as_ref()).instrument(span.clone()).await
             }
-            tracing::debug!(?wait, "waiting for a turn");
-            tokio::time::sleep(wait).await;
         }
-        Ok(())
-    }
-
-    fn learn(&self, answer: &Response<Bytes>) {
-        let limited = (answer.status() == StatusCode::TOO_MANY_REQUESTS)
-            .then(|| response::retry_after(answer.headers()));
-        self.shared.limiter.learn(answer.headers(), limited.flatten(), Instant::now());
-        if answer.headers().get("idempotency-supported") == Some(&HeaderValue::from_static("true")) {
-            self.shared.honours_keys.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether sending it a second time does no harm. With `If-Match` a second sending could be refused although the
-    /// first one took effect.
-    fn repeatable<E: Endpoint>(&self, options: &CallOptions) -> bool {
-        match E::IDEMPOTENCY {
-            Idempotency::Safe => true,
-            _ if options.idempotency_key.is_some() && self.shared.honours_keys.load(Ordering::Relaxed) => {
-                true
-            }
-            Idempotency::Idempotent => options.if_match.is_none(),
-            Idempotency::Keyed => false,
-        }
-    }
-}
-
-fn read<E: Endpoint>(
-    answer: &Response<Bytes>,
-    translation: Option<&Translation>,
-) -> Result<E::Response, error::Fault> {
-    match translation {
-        None => response::read::<E>(answer),
-        Some(translation) => response::read_translated::<E>(answer, translation),
     }
 }
 

@@ -13,6 +13,8 @@
 
 #[cfg(feature = "client")]
 mod answer;
+#[cfg(feature = "client")]
+mod conformance;
 #[cfg(feature = "webhook")]
 mod events;
 #[cfg(feature = "client")]
@@ -34,6 +36,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "client")]
+pub use conformance::{Unreadable, reads};
 #[cfg(feature = "webhook")]
 pub(crate) use events::facts;
 #[cfg(feature = "client")]

@@ -1,8 +1,8 @@
 //! Webhooks: typed events, and the signatures that prove where they come from.
 //!
 //! ```text
-//!   Event ── Delivery ── body ── sign ──▶ headers + body ──▶ Verifier ──▶ Verified ── ReplayGuard
-//!                                 the platform                  the receiver
+//!   Event ── Delivery ── body ── sign ──▶ headers + body ──▶ Verifier ──▶ Verified ──▶ ReplayStore ──▶ Received
+//!          the platform                                     └──────────────── Receiver ────────────────┘
 //! ```
 //!
 //! A signature covers the body's bytes as they arrived: verify first, parse after.
@@ -23,6 +23,9 @@
 //! ```
 
 mod event;
+#[cfg(feature = "axum")]
+mod extractor;
+mod receiver;
 mod replay;
 mod signature;
 mod verifier;
@@ -31,6 +34,7 @@ pub use event::{
     ApplicationAccepted, ApplicationRejected, DeliverableApproved, DeliverableRejected, Delivery, Event,
     MessageReceived, PositionOpened, TicketAssigned, TicketUpdated, WebhookTest,
 };
+pub use receiver::{Received, Receiver, Refused, Remembering, ReplayStore};
 pub use replay::ReplayGuard;
 pub use signature::{BadSecret, SigningKey, header, sign};
 pub use verifier::{Verified, Verifier, VerifyError};

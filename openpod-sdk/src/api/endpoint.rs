@@ -3,7 +3,7 @@
 use http::Method;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{ErrorCode, Scope, Validate};
+use super::{Data, ErrorCode, Scope, Validate};
 
 /// One operation: everything that both sides must agree on.
 pub trait Endpoint: Copy + Send + Sync + 'static {
@@ -124,6 +124,8 @@ pub struct Operation {
     pub fails: &'static [ErrorCode],
     /// [`Endpoint::DESCRIPTION`].
     pub description: &'static str,
+    /// Whether these bytes are the body of a successful answer, in the words of the API reference.
+    pub reads: fn(&[u8]) -> Result<(), serde_json::Error>,
     /// What its parts look like.
     #[cfg(feature = "openapi")]
     pub shapes: fn(&mut super::Shapes) -> super::OperationShapes,
@@ -143,9 +145,17 @@ impl Operation {
             status: E::STATUS,
             fails: E::FAILS,
             description: E::DESCRIPTION,
+            reads: reads::<E>,
             #[cfg(feature = "openapi")]
             shapes: super::Shapes::operation::<E>,
         }
+    }
+}
+
+fn reads<E: Endpoint>(body: &[u8]) -> Result<(), serde_json::Error> {
+    match E::ENVELOPE {
+        Envelope::Data => serde_json::from_slice::<Data<E::Response>>(body).map(drop),
+        Envelope::Page | Envelope::Bare => serde_json::from_slice::<E::Response>(body).map(drop),
     }
 }
 

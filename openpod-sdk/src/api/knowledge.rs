@@ -108,6 +108,20 @@ pub struct NewKnowledge {
     pub tags: Vec<String>,
 }
 
+impl NewKnowledge {
+    /// An entry with what is required.
+    pub fn new(project_id: ProjectId, title: impl Into<String>, content: impl Into<String>) -> Self {
+        Self {
+            project_id,
+            title: title.into(),
+            content: content.into(),
+            category: None,
+            importance: None,
+            tags: Vec::new(),
+        }
+    }
+}
+
 impl Validate for NewKnowledge {
     fn validate(&self, v: &mut Violations) {
         v.id("project_id", &self.project_id);

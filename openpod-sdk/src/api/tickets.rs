@@ -5,6 +5,7 @@ mod comment;
 mod create;
 mod get;
 mod list;
+mod moves;
 mod update;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,6 +15,7 @@ pub use comment::{AddComment, Comment, NewComment};
 pub use create::{CreateTicket, NewTicket};
 pub use get::GetTicket;
 pub use list::{Assignee, ListTickets, TicketFilter};
+pub use moves::{Part, TicketMove};
 pub use update::{TicketPatch, UpdateTicket, UpdatedTicket};
 
 use super::{

@@ -7,8 +7,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::retry::{Budget, RetryPolicy};
-use super::transport::Transport;
-use super::{CallOptions, Client, OwnerClient, Shared};
+use super::transport::{self, Transport};
+use super::{CallOptions, Client, Middleware, OwnerClient, Shared, SystemTimer, Timer};
 use crate::Secret;
 use crate::dialect::Dialect;
 
@@ -25,6 +25,10 @@ pub struct ClientBuilder {
     user_agent: String,
     requests_per_minute: Option<usize>,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    timer: Option<Arc<dyn Timer>>,
+    stall_timeout: Duration,
+    operation_timeout: Duration,
+    middleware: Vec<Box<dyn Middleware>>,
     transport: Option<Transport>,
 }
 
@@ -67,6 +71,10 @@ impl ClientBuilder {
             user_agent: concat!("openpod-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
             requests_per_minute: None,
             random: Arc::new(|| getrandom::u64().unwrap_or(u64::MAX)),
+            timer: None,
+            stall_timeout: Duration::from_secs(20),
+            operation_timeout: Duration::from_secs(150),
+            middleware: Vec::new(),
             transport: None,
         }
     }
@@ -103,6 +111,18 @@ impl ClientBuilder {
         self
     }
 
+    /// How long an answer that has begun may stand still before it is given up: 20 s unless told.
+    pub fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall_timeout = limit;
+        self
+    }
+
+    /// How long a whole call may take, all attempts, pauses and turns included: 150 s unless told.
+    pub fn operation_timeout(mut self, limit: Duration) -> Self {
+        self.operation_timeout = limit;
+        self
+    }
+
     /// How large an answer may be, in bytes: 16 MiB unless told.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
@@ -129,6 +149,19 @@ impl ClientBuilder {
         self
     }
 
+    /// What measures and waits: between attempts, for a turn below the limit, between heartbeats. The tokio runtime, or the browser, unless
+    /// told. Time-outs of a connection or attempt are the HTTP library's own.
+    pub fn timer(mut self, timer: impl Timer) -> Self {
+        self.timer = Some(Arc::new(timer));
+        self
+    }
+
+    /// Shows every attempt to this, and sends what it adds. Several are asked in the order in which they were given.
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(Box::new(middleware));
+        self
+    }
+
     /// Uses the connections of another client, with its time-outs, its limit for answers and its name. For several keys in
     /// one process: the key is still sent to this client's own address only.
     pub fn connections_of(mut self, other: &Client) -> Self {
@@ -150,7 +183,13 @@ impl ClientBuilder {
         let transport = match self.transport {
             Some(transport) => transport,
             None => {
-                Transport::new(&self.user_agent, self.connect_timeout, self.attempt_timeout, self.body_limit)
+                let limits = transport::Limits {
+                    connect: self.connect_timeout,
+                    attempt: self.attempt_timeout,
+                    stall: self.stall_timeout,
+                    body: self.body_limit,
+                };
+                Transport::new(&self.user_agent, limits)
                     .map_err(|source| BuildError::Transport(source.into()))?
             }
         };
@@ -163,6 +202,9 @@ impl ClientBuilder {
             requests_per_minute: self.requests_per_minute,
             retry: self.retry,
             random: self.random,
+            timer: self.timer.unwrap_or_else(|| Arc::new(SystemTimer::default())),
+            operation_timeout: self.operation_timeout,
+            middleware: self.middleware,
             honours_keys: AtomicBool::new(false),
         };
         Ok(Client { shared: Arc::new(shared), options: CallOptions::new(), dialect })

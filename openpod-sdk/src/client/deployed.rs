@@ -22,6 +22,12 @@ impl Client {
         Client { dialect, ..self.clone() }
     }
 
+    /// Whether an answer has said that `Idempotency-Key` is honoured: `openpod-server` says so with every answer, the
+    /// deployed service never does.
+    pub fn honours_idempotency_keys(&self) -> bool {
+        self.shared.is_ours()
+    }
+
     /// The same client in the dialect of its service. A key tells it by its beginning; without one, or with one that
     /// tells nothing, the service is asked: `GET /health`, which the API reference does not have.
     pub async fn detect(&self) -> Result<Client, Error> {
@@ -55,21 +61,15 @@ impl Client {
     pub async fn my_tickets(&self) -> Result<Vec<Ticket>, Error> {
         let mut found = Vec::new();
         for membership in self.me().await?.memberships {
-            let mut filter = TicketFilter {
+            let filter = TicketFilter {
                 assignee: Some(Assignee::Me),
-                limit: Some(100),
                 ..TicketFilter::of(membership.project_id.clone())
             };
-            loop {
-                let page = self.list_tickets(&filter).await?;
-                found.extend(page.data.into_iter().map(|mut ticket| {
-                    ticket.project_id.get_or_insert_with(|| membership.project_id.clone());
-                    ticket
-                }));
-                if page.next_cursor.is_none() {
-                    break;
-                }
-                filter.cursor = page.next_cursor;
+            let mut tickets = self.tickets(filter);
+            while let Some(ticket) = tickets.next().await {
+                let mut ticket = ticket?;
+                ticket.project_id.get_or_insert_with(|| membership.project_id.clone());
+                found.push(ticket);
             }
         }
         Ok(found)

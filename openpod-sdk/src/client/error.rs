@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::RawAnswer;
 use crate::api::ErrorCode;
 use crate::dialect::Unsupported;
 
@@ -18,6 +19,8 @@ struct Inner {
     fault: Fault,
     attempts: u32,
     elapsed: Duration,
+    raw: Option<RawAnswer>,
+    idempotency_key: Option<String>,
 }
 
 /// What kind of failure it was, which says what to do about it.
@@ -97,7 +100,7 @@ impl Fault {
         if doubtful && !harmless { Fault::OutcomeUnknown(Box::new(self)) } else { self }
     }
 
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Fault::Request(_) => ErrorKind::InvalidRequest,
             Fault::Unsupported(_) => ErrorKind::Unsupported,
@@ -125,7 +128,17 @@ impl Fault {
 
 impl Error {
     pub(super) fn new(operation: &'static str, fault: Fault, attempts: u32, elapsed: Duration) -> Self {
-        Self(Box::new(Inner { operation, fault, attempts, elapsed }))
+        Self(Box::new(Inner { operation, fault, attempts, elapsed, raw: None, idempotency_key: None }))
+    }
+
+    pub(super) fn with_raw(mut self, raw: Option<RawAnswer>) -> Self {
+        self.0.raw = raw;
+        self
+    }
+
+    pub(super) fn with_key(mut self, key: Option<String>) -> Self {
+        self.0.idempotency_key = key;
+        self
     }
 
     /// What kind of failure it was.
@@ -193,6 +206,16 @@ impl Error {
             Fault::HeldBack(wait) => Some(*wait),
             fault => fault.answer()?.retry_after,
         }
+    }
+
+    /// The last answer as it came, if one did.
+    pub fn raw(&self) -> Option<&RawAnswer> {
+        self.0.raw.as_ref()
+    }
+
+    /// The name under which the call was sent, where it had one; see [`CallOptions::again`](super::CallOptions::again).
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.0.idempotency_key.as_deref()
     }
 
     /// How often it was tried.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::RetryPolicy;
+use super::{Error, RetryPolicy};
 use crate::Secret;
 use crate::api::{Endpoint, Idempotency};
 
@@ -15,6 +15,7 @@ pub struct CallOptions {
     pub(super) if_match: Option<u64>,
     pub(super) idempotency_key: Option<String>,
     pub(super) attempt_timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     once: bool,
     pub(super) payment: Option<Secret>,
     pub(super) body_fields: Vec<(String, Value)>,
@@ -44,6 +45,34 @@ impl CallOptions {
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {
         self.attempt_timeout = Some(limit);
         self
+    }
+
+    /// How long the whole call may take, all attempts and pauses included, in the place of the client's own limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// The same call once more, under the name that it had: for one whose outcome is not known.
+    ///
+    /// A service that honours names ([`Client::honours_idempotency_keys`](super::Client::honours_idempotency_keys)) answers
+    /// for 24 hours with what it did the first time, or does it now if it did not: send exactly the same request. Any
+    /// other service might do it twice, so look first: at the ticket, the list, the balance.
+    ///
+    /// ```no_run
+    /// # use openpod_sdk::{Client, ErrorKind, api::tickets::NewTicket, client::CallOptions};
+    /// # async fn example(client: Client, ticket: NewTicket) -> Result<(), openpod_sdk::Error> {
+    /// let created = match client.create_ticket(&ticket).await {
+    ///     Err(doubt) if doubt.kind() == ErrorKind::OutcomeUnknown && client.honours_idempotency_keys() => {
+    ///         client.with(CallOptions::again(&doubt)).create_ticket(&ticket).await?
+    ///     }
+    ///     settled => settled?,
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn again(error: &Error) -> Self {
+        Self { idempotency_key: error.idempotency_key().map(str::to_owned), ..Self::default() }
     }
 
     /// Never tries again, whatever happens.

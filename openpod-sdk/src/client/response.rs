@@ -25,7 +25,7 @@ pub(super) fn read<E: Endpoint>(response: &Response<Bytes>) -> Result<E::Respons
     parsed.map_err(|problem| Fault::Malformed {
         status: status.as_u16(),
         problem,
-        request_id: request_id(response),
+        request_id: request_id(response).map(str::to_owned),
     })
 }
 
@@ -50,7 +50,11 @@ pub(super) fn read_translated<E: Endpoint>(
     let parsed = value.and_then(|value| {
         serde_json::from_value(value).map_err(|_| "it is JSON of another shape".to_owned())
     });
-    parsed.map_err(|problem| Fault::Malformed { status, problem, request_id: request_id(response) })
+    parsed.map_err(|problem| Fault::Malformed {
+        status,
+        problem,
+        request_id: request_id(response).map(str::to_owned),
+    })
 }
 
 /// What is wrong is told by place and kind; the text itself may hold a key or token.
@@ -75,14 +79,14 @@ fn refusal(response: &Response<Bytes>) -> Answer {
         ours,
         message: body.error,
         code: body.code,
-        request_id: body.request_id.or_else(|| request_id(response)),
+        request_id: body.request_id.or_else(|| request_id(response).map(str::to_owned)),
         details: body.details,
         retry_after: retry_after(response.headers()),
     }
 }
 
-fn request_id(response: &Response<Bytes>) -> Option<String> {
-    response.headers().get("x-request-id")?.to_str().ok().map(str::to_owned)
+pub(super) fn request_id(response: &Response<Bytes>) -> Option<&str> {
+    response.headers().get("x-request-id")?.to_str().ok()
 }
 
 /// Only the form in seconds is used by the platform.

@@ -2,32 +2,47 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+#[cfg(not(target_family = "wasm"))]
+use bytes::BytesMut;
 use http::{Request, Response};
 
+use super::Timer;
 use super::error::Fault;
+use super::timer::within;
 
 #[derive(Clone)]
 pub(super) struct Transport {
     client: reqwest::Client,
-    body_limit: usize,
+    limits: Limits,
+}
+
+/// How long and how large.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) connect: Duration,
+    pub(super) attempt: Duration,
+    pub(super) stall: Duration,
+    pub(super) body: usize,
 }
 
 impl Transport {
-    pub(super) fn new(
-        user_agent: &str,
-        connect: Duration,
-        attempt: Duration,
-        body_limit: usize,
-    ) -> Result<Self, reqwest::Error> {
+    #[cfg(not(target_family = "wasm"))]
+    pub(super) fn new(user_agent: &str, limits: Limits) -> Result<Self, reqwest::Error> {
         // A redirect could carry the key elsewhere, and the API has none.
         let client = reqwest::Client::builder()
             .user_agent(user_agent)
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(connect)
-            .timeout(attempt)
+            .connect_timeout(limits.connect)
             .build()?;
-        Ok(Self { client, body_limit })
+        Ok(Self { client, limits })
+    }
+
+    /// A browser connects and follows redirects in its own way: without the key where they lead to another origin.
+    #[cfg(target_family = "wasm")]
+    pub(super) fn new(user_agent: &str, limits: Limits) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder().user_agent(user_agent).build()?;
+        Ok(Self { client, limits })
     }
 
     /// `timeout`: for this one, in the place of the one for all.
@@ -35,13 +50,12 @@ impl Transport {
         &self,
         request: Request<Bytes>,
         timeout: Option<Duration>,
+        timer: &dyn Timer,
     ) -> Result<Response<Bytes>, Fault> {
         let mut request = reqwest::Request::try_from(request).map_err(|error| Fault::request(text(error)))?;
-        if timeout.is_some() {
-            *request.timeout_mut() = timeout;
-        }
+        *request.timeout_mut() = Some(timeout.unwrap_or(self.limits.attempt));
         let mut answer = self.client.execute(request).await.map_err(|error| {
-            if error.is_connect() || error.is_builder() {
+            if was_never_sent(&error) {
                 Fault::NeverSent(text(error))
             } else {
                 Fault::Interrupted(text(error))
@@ -50,16 +64,57 @@ impl Transport {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| Fault::Interrupted(text(error)))? {
-            if body.len() + chunk.len() > self.body_limit {
-                return Err(Fault::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        *response.body_mut() = body.freeze();
+        *response.body_mut() = self.body(answer, timer).await?;
         Ok(response)
     }
+
+    #[cfg(not(target_family = "wasm"))]
+    async fn body(&self, mut answer: reqwest::Response, timer: &dyn Timer) -> Result<Bytes, Fault> {
+        let Limits { stall, body: limit, .. } = self.limits;
+        let mut first = Bytes::new();
+        let mut rest = BytesMut::new();
+        while let Some(chunk) = within(timer, stall, answer.chunk())
+            .await
+            .ok_or_else(|| stood_still(stall))?
+            .map_err(|error| Fault::Interrupted(text(error)))?
+        {
+            if first.len() + rest.len() + chunk.len() > limit {
+                return Err(Fault::TooLarge);
+            }
+            // Most answers are one chunk, which needs no copy.
+            if first.is_empty() && rest.is_empty() {
+                first = chunk;
+            } else {
+                rest.extend_from_slice(&std::mem::take(&mut first));
+                rest.extend_from_slice(&chunk);
+            }
+        }
+        Ok(if first.is_empty() { rest.freeze() } else { first })
+    }
+
+    /// A browser gives a body as a whole.
+    #[cfg(target_family = "wasm")]
+    async fn body(&self, answer: reqwest::Response, timer: &dyn Timer) -> Result<Bytes, Fault> {
+        let Limits { stall, body: limit, .. } = self.limits;
+        let body = within(timer, stall, answer.bytes()).await.ok_or_else(|| stood_still(stall))?;
+        let body = body.map_err(|error| Fault::Interrupted(text(error)))?;
+        if body.len() > limit { Err(Fault::TooLarge) } else { Ok(body) }
+    }
+}
+
+fn stood_still(limit: Duration) -> Fault {
+    Fault::Interrupted(format!("the answer stood still for {limit:?}"))
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn was_never_sent(error: &reqwest::Error) -> bool {
+    error.is_connect() || error.is_builder()
+}
+
+/// A browser does not say how far it came.
+#[cfg(target_family = "wasm")]
+fn was_never_sent(error: &reqwest::Error) -> bool {
+    error.is_builder()
 }
 
 /// The error with all its causes, in one line and without the address.

@@ -37,6 +37,13 @@ impl ReplayGuard {
         self.order.push_back((now, id.to_owned()));
         true
     }
+
+    /// Makes the id new again.
+    pub fn forget(&mut self, id: &str) {
+        if self.known.remove(id) {
+            self.order.retain(|(_, known)| known != id);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -50,6 +57,16 @@ mod tests {
         assert!(guard.admit("a", now));
         assert!(!guard.admit("a", now.plus(Duration::from_secs(600))));
         assert!(guard.admit("a", now.plus(Duration::from_secs(601))));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_new_again() {
+        let mut guard = ReplayGuard::new(Duration::from_secs(600), 100);
+        let now = Timestamp::from_micros(0);
+        assert!(guard.admit("a", now) && guard.admit("b", now));
+        guard.forget("a");
+        guard.forget("never seen");
+        assert!(guard.admit("a", now) && !guard.admit("b", now));
     }
 
     #[test]

@@ -17,6 +17,13 @@ pub struct Verifier {
     keys: Vec<SigningKey>,
     tolerance: Duration,
     legacy: bool,
+    largest: usize,
+}
+
+/// What a request is signed with.
+enum Scheme<'h> {
+    Standard(&'h str),
+    Legacy(&'h str),
 }
 
 /// A delivery that was proven.
@@ -44,6 +51,9 @@ pub enum VerifyError {
     /// It was sent too long ago, or in the future.
     #[error("the webhook was not sent within the time that is tolerated")]
     OutsideTolerance,
+    /// The body is larger than the verifier reads.
+    #[error("the body of the webhook is larger than the limit")]
+    TooLarge,
     /// The signature is right, but the body is no delivery.
     #[error("the body of the webhook is not a delivery")]
     MalformedBody,
@@ -59,7 +69,7 @@ impl Verifier {
         if keys.is_empty() {
             return Err(BadSecret::Empty);
         }
-        Ok(Self { keys, tolerance: Duration::from_secs(300), legacy: false })
+        Ok(Self { keys, tolerance: Duration::from_secs(300), legacy: false, largest: 1 << 20 })
     }
 
     /// Tolerates this much difference between the sender's clock and ours, either way.
@@ -70,39 +80,80 @@ impl Verifier {
 
     /// Accepts requests that carry the older scheme alone.
     ///
-    /// The deployed service has no other. It proves less: it signs no id and no time of the attempt, so the time in the body is compared, and a late retry
-    /// is refused. A request that carries the standard scheme must always satisfy it.
+    /// The deployed service has no other. It proves less: it signs no id and no time of the attempt, so the time in the
+    /// body is compared, and a late retry is refused. A request that carries the standard scheme must always satisfy it.
     pub fn accept_legacy(mut self) -> Self {
         self.legacy = true;
         self
     }
 
-    /// Proves a request. `body` is what arrived, byte for byte.
+    /// How large a body may be, in bytes: 1 MiB unless told. The platform's own are some hundred bytes, and a message at
+    /// most 40 KiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.largest = bytes;
+        self
+    }
+
+    pub(super) fn tolerated(&self) -> Duration {
+        self.tolerance
+    }
+
+    #[cfg(feature = "axum")]
+    pub(super) fn largest(&self) -> usize {
+        self.largest
+    }
+
+    /// Proves a request and reads it. `body` is what arrived, byte for byte.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Verified, VerifyError> {
+        match self.scheme(headers, body)? {
+            Scheme::Standard(signatures) => {
+                let id = self.prove_standard(headers, signatures, body, now)?;
+                Ok(Verified { id, delivery: parse(body)? })
+            }
+            Scheme::Legacy(signature) => self.verify_legacy(signature, body, now),
+        }
+    }
+
+    /// Proves a request without reading its body, for one that is only handed on, and answers with the message's id. In the
+    /// older scheme the time stands in the body, which is read for that.
+    pub fn prove(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<String, VerifyError> {
+        match self.scheme(headers, body)? {
+            Scheme::Standard(signatures) => self.prove_standard(headers, signatures, body, now),
+            Scheme::Legacy(signature) => Ok(self.verify_legacy(signature, body, now)?.id),
+        }
+    }
+
+    /// What the request is signed with. The older scheme counts only where there is nothing of the standard one.
+    fn scheme<'h>(&self, headers: &'h HeaderMap, body: &[u8]) -> Result<Scheme<'h>, VerifyError> {
+        if body.len() > self.largest {
+            return Err(VerifyError::TooLarge);
+        }
         if let Some(signatures) = one(headers, header::SIGNATURE)? {
-            return self.verify_standard(headers, signatures, body, now);
+            return Ok(Scheme::Standard(signatures));
         }
         match one(headers, header::LEGACY_SIGNATURE)? {
-            Some(signature) if self.legacy => self.verify_legacy(signature, body, now),
+            Some(signature) if self.legacy => Ok(Scheme::Legacy(signature)),
             _ => Err(VerifyError::Unsigned),
         }
     }
 
-    fn verify_standard(
+    fn prove_standard(
         &self,
         headers: &HeaderMap,
         signatures: &str,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<Verified, VerifyError> {
-        let id = one(headers, header::ID)?.filter(|id| !id.is_empty()).ok_or(VerifyError::MalformedHeader)?;
+    ) -> Result<String, VerifyError> {
+        // With a point in it an id could be read as an id and the beginning of a time.
+        let id = one(headers, header::ID)?.filter(|id| !id.is_empty() && !id.contains('.'));
+        let id = id.ok_or(VerifyError::MalformedHeader)?;
         let seconds = one(headers, header::TIMESTAMP)?.ok_or(VerifyError::MalformedHeader)?;
         if !self.keys.iter().any(|key| key.made_standard(signatures, id, seconds, body)) {
             return Err(VerifyError::WrongSignature);
         }
         let sent: i64 = seconds.parse().map_err(|_| VerifyError::MalformedHeader)?;
         self.check_time(Timestamp::from_micros(sent.saturating_mul(1_000_000)), now)?;
-        Ok(Verified { id: id.to_owned(), delivery: parse(body)? })
+        Ok(id.to_owned())
     }
 
     fn verify_legacy(&self, signature: &str, body: &[u8], now: Timestamp) -> Result<Verified, VerifyError> {
@@ -223,6 +274,22 @@ mod tests {
         for secret in ["old-secret", "new-secret"] {
             assert!(v.verify(&signed(secret), BODY, now()).is_ok());
         }
+    }
+
+    #[test]
+    fn a_body_beyond_the_limit_is_not_looked_at() {
+        let v = verifier("my-signing-secret").body_limit(BODY.len());
+        assert!(v.verify(&signed("my-signing-secret"), BODY, now()).is_ok());
+        let v = v.body_limit(BODY.len() - 1);
+        assert_eq!(v.verify(&signed("my-signing-secret"), BODY, now()), Err(VerifyError::TooLarge));
+    }
+
+    #[test]
+    fn an_id_with_a_point_is_refused_before_it_can_be_read_in_two_ways() {
+        let mut headers = signed("my-signing-secret");
+        headers.insert(header::ID, "msg.1".parse().unwrap());
+        let refused = verifier("my-signing-secret").verify(&headers, BODY, now());
+        assert_eq!(refused, Err(VerifyError::MalformedHeader));
     }
 
     #[test]

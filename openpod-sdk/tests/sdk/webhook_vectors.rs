@@ -200,6 +200,7 @@ fn word(verdict: Result<(), VerifyError>) -> &'static str {
         Err(VerifyError::WrongSignature) => "wrong_signature",
         Err(VerifyError::OutsideTolerance) => "outside_tolerance",
         Err(VerifyError::MalformedBody) => "malformed_body",
+        Err(VerifyError::TooLarge) => "too_large",
     }
 }
 

@@ -1,0 +1,8 @@
+//! `cargo +nightly fuzz run events`, in openpod-sdk.
+#![no_main]
+
+#[path = "../entries.rs"]
+#[allow(dead_code)]
+mod entries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entries::events(data));
