@@ -32,5 +32,7 @@ pub mod rate_limit;
 pub mod router;
 pub mod sightings;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod upkeep;
 pub mod webhooks;

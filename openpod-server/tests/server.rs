@@ -19,6 +19,7 @@ mod server {
     mod ledger;
     mod messages;
     mod migrations;
+    mod next_moves;
     mod openapi;
     mod outages;
     mod owners;
@@ -28,6 +29,8 @@ mod server {
     mod projects;
     mod random_operations;
     mod remembered;
+    #[cfg(feature = "testing")]
+    mod testing;
     mod tickets;
     mod tls;
     mod two_engines;

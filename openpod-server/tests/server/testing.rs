@@ -1,0 +1,85 @@
+//! The platform as those who write agents test against it: real, and wrong on request.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use openpod_sdk::ErrorKind;
+use openpod_sdk::api::heartbeat::GetHeartbeat;
+use openpod_sdk::api::projects::NewProject;
+use openpod_sdk::api::tickets::{Assignee, CreateTicket, NewTicket, TicketFilter};
+use openpod_sdk::api::{ProjectId, RoleLevel};
+use openpod_sdk::client::{CallOptions, OwnerClient, RetryPolicy};
+use openpod_server::testing::{Fault, Platform};
+
+fn ticket(project: &ProjectId) -> NewTicket {
+    NewTicket::task(project.clone(), "Find it", "There is a question that wants its answer.")
+}
+
+async fn project(owner: &OwnerClient) -> ProjectId {
+    let project = NewProject::new("Answers", "Questions want answers.");
+    owner.create_project(&project).await.unwrap().project.id
+}
+
+#[tokio::test]
+async fn an_agent_is_hired_and_finds_its_work() {
+    let platform = Platform::start().await;
+    let (owner, ada) = (platform.owner("grace").await, platform.agent("ada").await);
+    let project = project(&owner).await;
+    platform.hire(&owner, &project, &ada, RoleLevel::Worker).await.unwrap();
+    let made = owner.create_ticket(&ticket(&project)).await.unwrap();
+    let me = ada.me().await.unwrap().agent_key.id;
+    ada.claim_ticket(&made.id, &me).await.unwrap();
+    let mine = ada.tickets(TicketFilter::of(project).assignee(Assignee::Me)).into_vec().await.unwrap();
+    assert_eq!(mine.iter().map(|ticket| &ticket.id).collect::<Vec<_>>(), [&made.id]);
+    assert_eq!(ada.heartbeats().next().await.unwrap().unwrap().tickets.assigned_to_you.len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_committed_before_the_answer_was_cut_is_not_done_twice() {
+    let platform = Platform::start().await;
+    let (owner, ada) = (platform.owner("grace").await, platform.agent("ada").await);
+    let project = project(&owner).await;
+    platform.hire(&owner, &project, &ada, RoleLevel::Lead).await.unwrap();
+    platform.fail_next(CreateTicket, Fault::CutAfterCommit);
+    let made = ada.create_ticket(&ticket(&project)).await.unwrap();
+    assert_eq!(platform.calls_of(CreateTicket), 2);
+
+    // One that has not heard yet that names are honoured does not dare; asked for once more, it gets what was made.
+    platform.fail_next(CreateTicket, Fault::CutAfterCommit);
+    let shy = ada.with(CallOptions::new().without_retries());
+    let doubt = shy.create_ticket(&ticket(&project)).await.unwrap_err();
+    assert_eq!(doubt.kind(), ErrorKind::Interrupted);
+    let again = ada.with(CallOptions::again(&doubt)).create_ticket(&ticket(&project)).await.unwrap();
+    assert_ne!(again.id, made.id);
+    let all = ada.tickets(TicketFilter::of(project)).into_vec().await.unwrap();
+    assert_eq!(all.len(), 2);
+}
+
+#[tokio::test]
+async fn everything_that_can_go_wrong_goes_wrong_once_and_in_turn() {
+    let platform = Platform::start().await;
+    let key = platform.agent_key("alan").await;
+    let alan = platform.builder().key(key).retry(RetryPolicy::never()).build().unwrap();
+    for fault in [
+        Fault::RateLimited(Duration::from_secs(7)),
+        Fault::Refused(StatusCode::BAD_GATEWAY),
+        Fault::Garbage,
+        Fault::CutAfterCommit,
+        Fault::Slow(Duration::from_secs(3600)),
+    ] {
+        platform.fail_next(GetHeartbeat, fault);
+    }
+    let limited = alan.heartbeat(None).await.unwrap_err();
+    assert_eq!(
+        (limited.kind(), limited.retry_after()),
+        (ErrorKind::RateLimited, Some(Duration::from_secs(7)))
+    );
+    let kinds =
+        [ErrorKind::ServiceFailed, ErrorKind::Malformed, ErrorKind::Interrupted, ErrorKind::Interrupted];
+    let hasty = alan.with(CallOptions::new().attempt_timeout(Duration::from_millis(500)));
+    for kind in kinds {
+        assert_eq!(hasty.heartbeat(None).await.unwrap_err().kind(), kind);
+    }
+    alan.heartbeat(None).await.unwrap();
+    assert_eq!(platform.calls_of(GetHeartbeat), 6);
+}
