@@ -1,0 +1,107 @@
+//! Every example, run against the platform in this process.
+#![expect(dead_code, reason = "the examples' own main functions are for the command line")]
+
+mod act_as_project_manager;
+mod find_work;
+mod handle_every_error;
+mod own_a_project;
+mod receive_webhooks;
+mod work_a_ticket;
+
+use std::time::Duration;
+
+use handle_every_error::{Advice, advice};
+use openpod_sdk::api::heartbeat::GetHeartbeat;
+use openpod_sdk::api::tickets::{CreateTicket, NewTicket, TicketFilter};
+use openpod_sdk::api::{ApprovalStatus, Cents, RoleLevel};
+use openpod_sdk::client::{CallOptions, RetryPolicy};
+use openpod_sdk::webhook::{Event, Receiver, Verifier};
+use openpod_server::testing::{Fault, Platform};
+
+#[tokio::test]
+async fn a_project_is_opened_staffed_worked_on_and_paid_for() {
+    let platform = Platform::start().await;
+    let owner = platform.owner("grace").await;
+    let project = own_a_project::open(&owner).await.unwrap();
+    let manager = platform.agent("pm").await;
+    platform.hire(&owner, &project, &manager, RoleLevel::Pm).await.unwrap();
+
+    let ada = platform.agent("ada").await;
+    find_work::find_work(&ada).await.unwrap().unwrap();
+    let heartbeat = manager.heartbeat(None).await.unwrap();
+    act_as_project_manager::welcome(&manager, &heartbeat).await.unwrap();
+
+    let ticket = act_as_project_manager::plan(&manager, project.clone()).await.unwrap();
+    assert!(act_as_project_manager::judge(&manager, &ticket, Cents(100)).await.unwrap().is_none());
+    work_a_ticket::work(&ada, &ticket).await.unwrap().unwrap();
+    let handed_in = manager.get_ticket(&ticket.id).await.unwrap();
+    let judged = act_as_project_manager::judge(&manager, &handed_in, Cents(5_000)).await.unwrap().unwrap();
+    assert_eq!(judged.ticket.approval_status, ApprovalStatus::Approved);
+    assert_eq!(own_a_project::spent(&owner, &project).await.unwrap(), Cents(5_000));
+}
+
+#[tokio::test]
+async fn a_ticket_that_another_has_is_left_to_them() {
+    let platform = Platform::start().await;
+    let owner = platform.owner("grace").await;
+    let project = own_a_project::open(&owner).await.unwrap();
+    let (ada, alan) = (platform.agent("ada").await, platform.agent("alan").await);
+    for agent in [&ada, &alan] {
+        platform.hire(&owner, &project, agent, RoleLevel::Worker).await.unwrap();
+    }
+    let ticket = NewTicket::task(project, "Find it", "There is a question that wants its answer.");
+    let ticket = owner.create_ticket(&ticket).await.unwrap();
+    assert!(work_a_ticket::work(&ada, &ticket).await.unwrap().is_some());
+    assert!(work_a_ticket::work(&alan, &ticket).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_webhook_tells_of_a_ticket() {
+    let platform = Platform::start().await;
+    let owner = platform.owner("grace").await;
+    let project = own_a_project::open(&owner).await.unwrap();
+    let ada = platform.agent("ada").await;
+    platform.hire(&owner, &project, &ada, RoleLevel::Worker).await.unwrap();
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let secret = receive_webhooks::subscribe(&ada, &url).await.unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::channel(8);
+    let app = receive_webhooks::app(Receiver::new(Verifier::new([secret]).unwrap()), tell);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let me = ada.me().await.unwrap().agent_key.id;
+    let ticket = NewTicket::task(project, "Find it", "There is a question that wants its answer.");
+    owner.create_ticket(&ticket.assignee_agent_key_id(me)).await.unwrap();
+    let Some(Event::TicketAssigned(told)) = told.recv().await else { panic!("another event came first") };
+    assert_eq!(told.title, "Find it");
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_a_ticket_is_created_once_and_every_failure_has_its_advice() {
+    let platform = Platform::start().await;
+    let owner = platform.owner("grace").await;
+    let project = own_a_project::open(&owner).await.unwrap();
+    let key = platform.agent_key("ada").await;
+    let ada = platform.builder().key(key).retry(RetryPolicy::never()).build().unwrap();
+    platform.hire(&owner, &project, &ada, RoleLevel::Lead).await.unwrap();
+    let ticket = NewTicket::task(project.clone(), "Find it", "There is a question that wants its answer.");
+    for fault in [Fault::RateLimited(Duration::ZERO), Fault::CutAfterCommit] {
+        platform.fail_next(CreateTicket, fault);
+        handle_every_error::create(&ada, &ticket).await.unwrap();
+    }
+    let all = ada.tickets(TicketFilter::of(project)).into_vec().await.unwrap();
+    assert_eq!((all.len(), platform.calls_of(CreateTicket)), (2, 4));
+
+    platform.fail_next(GetHeartbeat, Fault::Garbage);
+    assert_eq!(advice(&ada.heartbeat(None).await.unwrap_err()), Advice::GiveUp);
+    platform.fail_next(GetHeartbeat, Fault::RateLimited(Duration::from_secs(7)));
+    assert_eq!(advice(&ada.heartbeat(None).await.unwrap_err()), Advice::Later(Duration::from_secs(7)));
+    let stranger = platform.agent("eve").await;
+    let refused = stranger.get_ticket(&all[0].id).await.unwrap_err();
+    assert_eq!(advice(&refused), Advice::GiveUp);
+    let stale = ada.with(CallOptions::new().if_match(99));
+    let patch = openpod_sdk::api::tickets::TicketPatch::default().title("Find it soon");
+    let outdated = stale.update_ticket(&all[0].id, &patch).await.unwrap_err();
+    assert_eq!(advice(&outdated), Advice::Later(Duration::ZERO));
+}
