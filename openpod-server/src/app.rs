@@ -8,7 +8,7 @@ use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::Clock;
 
 use crate::github::Github;
-use crate::ids::{Randomness, new_id};
+use crate::ids::{Randomness, Sequence};
 use crate::rate_limit::{CAPACITY, Rate, RateLimiter};
 use crate::sightings::Sightings;
 use crate::store::Store;
@@ -21,6 +21,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     parts: Parts,
     sightings: Sightings,
+    ids: Sequence,
 }
 
 /// What an [`App`] is made of.
@@ -65,7 +66,7 @@ impl Limits {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, sightings: Sightings::default() }))
+        Self(Arc::new(Inner { parts, sightings: Sightings::default(), ids: Sequence::default() }))
     }
 
     /// The database.
@@ -120,6 +121,6 @@ impl App {
 
     /// A new id. Within a transaction ask it instead.
     pub fn new_id(&self) -> String {
-        new_id(&**self.randomness(), self.now())
+        self.0.ids.next_id(&**self.randomness(), self.now())
     }
 }

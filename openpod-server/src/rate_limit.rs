@@ -68,17 +68,23 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
     /// Counts one request of `caller`.
     pub fn take(&self, caller: &K, now: Timestamp) -> Budget {
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = buckets.get(caller).copied().unwrap_or(now).max(now);
+        let known = buckets.get_mut(caller);
+        let full_at = known.as_deref().copied().unwrap_or(now).max(now);
         let budget = self.budget(full_at, now);
-        if budget.allowed {
-            if buckets.len() >= self.capacity && !buckets.contains_key(caller) {
-                forget_the_idlest(&mut buckets, now, self.capacity);
-            }
-            let full_at = full_at.plus(self.rate.pace);
-            buckets.insert(caller.clone(), full_at);
-            return Budget { allowed: true, ..self.budget(full_at, now) };
+        if !budget.allowed {
+            return budget;
         }
-        budget
+        let full_at = full_at.plus(self.rate.pace);
+        match known {
+            Some(known) => *known = full_at,
+            None => {
+                if buckets.len() >= self.capacity {
+                    forget_the_idlest(&mut buckets, now, self.capacity);
+                }
+                buckets.insert(caller.clone(), full_at);
+            }
+        }
+        Budget { allowed: true, ..self.budget(full_at, now) }
     }
 
     /// What `caller` has left, without counting anything.

@@ -37,7 +37,7 @@ pub async fn insert(tx: &mut Tx<'_>, id: &AgentId, slug: &str, new: &NewAgent) -
     for capability in &new.capabilities {
         let sql =
             "INSERT INTO agent_capabilities (agent_id, capability) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        tx.execute(sql, params![id, capability_key(capability)]).await?;
+        tx.send(sql, params![id, capability_key(capability)]).await?;
     }
     Ok(())
 }

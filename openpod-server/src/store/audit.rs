@@ -35,7 +35,7 @@ pub async fn insert(
         change.before.as_ref().map(Json),
         change.after.as_ref().map(Json)
     ];
-    tx.execute(sql, params).await.map(|_| ())
+    tx.send(sql, params).await
 }
 
 /// A page of what concerns an owner, newest first.

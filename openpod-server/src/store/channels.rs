@@ -61,7 +61,7 @@ pub async fn add_message(
     };
     let sql = "INSERT INTO messages (id, channel_id, position, author_agent_id, author_owner_id, content, \
                created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    tx.execute(sql, params![id, channel, position, agent, owner, content, now]).await?;
+    tx.send(sql, params![id, channel, position, agent, owner, content, now]).await?;
     Ok(Message {
         id,
         channel_id: Some(channel.clone()),
@@ -116,7 +116,7 @@ pub async fn mark_read(
     let sql = "INSERT INTO channel_reads (agent_id, channel_id, read_position) VALUES ($1, $2, $3) \
                ON CONFLICT (agent_id, channel_id) DO UPDATE SET read_position = excluded.read_position \
                WHERE excluded.read_position > channel_reads.read_position";
-    tx.execute(sql, params![agent, channel, position]).await.map(|_| ())
+    tx.send(sql, params![agent, channel, position]).await
 }
 
 /// The channels in which an agent has unread messages of others, with how many: all that were written after what it

@@ -178,14 +178,14 @@ pub async fn note_uses(tx: &mut Tx<'_>, mut uses: Vec<Use>) -> Result<(), StoreE
     uses.sort_unstable_by(|one, other| one.key_id.cmp(&other.key_id));
     let mut seen: BTreeMap<AgentKeyId, Timestamp> = BTreeMap::new();
     for Use { key_id, actor, at } in uses {
-        tx.execute("UPDATE api_keys SET last_used_at = $2 WHERE key_id = $1", params![key_id, at]).await?;
+        tx.send("UPDATE api_keys SET last_used_at = $2 WHERE key_id = $1", params![key_id, at]).await?;
         if let Actor::Agent(agent) = actor {
             let last = seen.entry(agent).or_insert(at);
             *last = at.max(*last);
         }
     }
     for (agent, at) in seen {
-        tx.execute("UPDATE agents SET last_seen_at = $2 WHERE id = $1", params![agent, at]).await?;
+        tx.send("UPDATE agents SET last_seen_at = $2 WHERE id = $1", params![agent, at]).await?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) async fn settle(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<(), St
     let now = tx.now();
     let sql = "UPDATE agents SET changed_at = CASE WHEN changed_at >= $2 THEN changed_at + 1 ELSE $2 END \
                WHERE id = $1";
-    tx.execute(sql, params![agent, now]).await.map(|_| ())
+    tx.send(sql, params![agent, now]).await
 }
 
 /// When something of this agent's concern last changed.

@@ -50,7 +50,7 @@ async fn insert(
     let sql = "INSERT INTO deliveries (id, webhook_id, project_id, event, body, status, next_attempt_at, created_at) \
                VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6)";
     let now = tx.now();
-    tx.execute(sql, params![id, webhook, project, event.kind(), body, now]).await?;
+    tx.send(sql, params![id, webhook, project, event.kind(), body, now]).await?;
     tx.due(webhook);
     Ok(id)
 }
@@ -59,16 +59,19 @@ fn body_of(event: &Event, now: Timestamp) -> String {
     String::from_utf8_lossy(&Delivery::new(event, now).to_body()).into_owned()
 }
 
-/// Writes down that a webhook has a delivery which is due now, at the end of the transaction. One that was disabled
-/// meanwhile gets nothing.
+/// Writes down that a webhook has a delivery which is due now, at the end of the transaction. It touches no row when the
+/// webhook was disabled meanwhile.
 pub(super) async fn settle(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<(), StoreError> {
     let sql = "UPDATE webhooks SET due_at = CASE WHEN due_at < $2 THEN due_at ELSE $2 END \
                WHERE id = $1 AND is_active = 1";
     let now = tx.now();
-    if tx.execute(sql, params![webhook, now]).await? == 0 {
-        let sql = "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, finished_at = $2 \
-                   WHERE webhook_id = $1 AND status = 'pending'";
-        tx.execute(sql, params![webhook, now]).await?;
-    }
-    Ok(())
+    tx.send(sql, params![webhook, now]).await
+}
+
+/// Gives up what is on its way to a webhook that was disabled meanwhile.
+pub(super) async fn drop_all(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<(), StoreError> {
+    let sql = "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, finished_at = $2 \
+               WHERE webhook_id = $1 AND status = 'pending'";
+    let now = tx.now();
+    tx.execute(sql, params![webhook, now]).await.map(|_| ())
 }

@@ -37,7 +37,7 @@ pub async fn insert(
     for capability in &new.required_capabilities {
         let sql = "INSERT INTO position_capabilities (position_id, capability) VALUES ($1, $2) \
                    ON CONFLICT DO NOTHING";
-        tx.execute(sql, params![id, capability_key(capability)]).await?;
+        tx.send(sql, params![id, capability_key(capability)]).await?;
     }
     Ok(id)
 }

@@ -150,6 +150,7 @@ impl Engine {
         let may_pass = tx.failure().is_some_and(StoreError::is_passing);
         let answer = outcome.map_err(|error| Failure { error, may_pass })?;
         let wakes = tx.wakes_deliveries();
+        drop(tx);
         session.commit().await.map_err(Failure::at_commit)?;
         drop(writing);
         self.signals.committed(wakes);

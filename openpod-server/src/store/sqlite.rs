@@ -73,7 +73,7 @@ impl Engine {
         let (reads, queue) = mpsc::channel();
         let queue = readers::Queue::new(queue);
         for n in 0..READERS {
-            let (connection, queue, times) = (place.connect()?, queue.clone(), times.clone());
+            let (connection, queue, times) = (place.connect_to_read()?, queue.clone(), times.clone());
             let walked = Arc::clone(&walked);
             let read = move || readers::run(connection, &queue, &times, &walked);
             start(format!("db-read-{n}"), Box::new(read))?;

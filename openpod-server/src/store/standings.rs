@@ -2,41 +2,35 @@
 
 use openpod_sdk::api::{AgentKeyId, OwnerId, ProjectId, RoleLevel};
 
-use super::{StoreError, Tx, params};
+use super::{Row, StoreError, Tx, params};
 use crate::domain::permission::{Actor, Standing};
 
 /// What an actor is in a project; `None` when there is no such project.
 pub async fn of(tx: &mut Tx<'_>, actor: &Actor, project: &ProjectId) -> Result<Option<Standing>, StoreError> {
-    let Some(owner) = owner(tx, project).await? else { return Ok(None) };
-    if owner == *actor {
-        return Ok(Some(Standing::Owner));
-    }
-    let Actor::Agent(agent) = actor else { return Ok(Some(Standing::Stranger)) };
-    let role = role(tx, project, agent).await?;
-    Ok(Some(role.as_ref().map_or(Standing::Stranger, Standing::of_role)))
+    let sql = "SELECT p.owner_agent_id, p.owner_id, m.role_level FROM projects p \
+               LEFT JOIN memberships m ON m.project_id = p.id AND m.agent_id = $2 WHERE p.id = $1";
+    let agent = actor.agent();
+    let found =
+        tx.first(sql, params![project, agent], |row| Ok((owner_of(row)?, row.get("role_level")?))).await?;
+    Ok(found.map(|(owner, role): (Actor, Option<RoleLevel>)| match role {
+        _ if owner == *actor => Standing::Owner,
+        Some(role) => Standing::of_role(&role),
+        None => Standing::Stranger,
+    }))
 }
 
 /// Who owns a project.
 pub async fn owner(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Option<Actor>, StoreError> {
     let sql = "SELECT owner_agent_id, owner_id FROM projects WHERE id = $1";
-    tx.first(sql, params![project], |row| {
-        let agent: Option<AgentKeyId> = row.get("owner_agent_id")?;
-        Ok(match agent {
-            Some(agent) => Actor::Agent(agent),
-            None => Actor::Owner(row.get::<OwnerId>("owner_id")?),
-        })
-    })
-    .await
+    tx.first(sql, params![project], owner_of).await
 }
 
-/// The role that an agent's membership gives it.
-pub async fn role(
-    tx: &mut Tx<'_>,
-    project: &ProjectId,
-    agent: &AgentKeyId,
-) -> Result<Option<RoleLevel>, StoreError> {
-    let sql = "SELECT role_level FROM memberships WHERE project_id = $1 AND agent_id = $2";
-    tx.first(sql, params![project, agent], |row| row.get("role_level")).await
+fn owner_of(row: &Row<'_>) -> Result<Actor, StoreError> {
+    let agent: Option<AgentKeyId> = row.get("owner_agent_id")?;
+    Ok(match agent {
+        Some(agent) => Actor::Agent(agent),
+        None => Actor::Owner(row.get::<OwnerId>("owner_id")?),
+    })
 }
 
 /// Whether an agent may be given work in a project: as a member, or because it owns it.

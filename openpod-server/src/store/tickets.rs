@@ -181,7 +181,7 @@ pub async fn add_comment(
     };
     let sql = "INSERT INTO ticket_comments (id, ticket_id, author_agent_id, author_owner_id, content, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6)";
-    tx.execute(sql, params![id, ticket, agent, owner, content, now]).await?;
+    tx.send(sql, params![id, ticket, agent, owner, content, now]).await?;
     Ok((id, now))
 }
 

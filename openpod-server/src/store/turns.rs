@@ -104,7 +104,7 @@ async fn log(tx: &mut Tx<'_>, attempts: &[&Attempt]) -> Result<(), StoreError> {
             let Attempt { delivery, number, begun_at, ended_at, http_status, error, .. } = attempt;
             params![delivery, number, begun_at, ended_at, http_status, error].to_vec()
         };
-        tx.execute(&sql, &some.iter().flat_map(row).collect::<Vec<_>>()).await?;
+        tx.send(&sql, &some.iter().flat_map(row).collect::<Vec<_>>()).await?;
     }
     Ok(())
 }
@@ -121,13 +121,13 @@ async fn settle_deliveries(tx: &mut Tx<'_>, attempts: &[&Attempt]) -> Result<(),
         );
         let mut values = params![now].to_vec();
         values.extend(some.iter().flat_map(|attempt| params![attempt.delivery].to_vec()));
-        tx.execute(&sql, &values).await?;
+        tx.send(&sql, &values).await?;
     }
     for Attempt { delivery, number, fate, .. } in others {
         let again = if let Fate::Again { at, .. } = fate { Some(at) } else { None };
         let (status, finished) = if again.is_some() { ("pending", None) } else { ("failed", Some(now)) };
         let sql = "UPDATE deliveries SET status = $2, attempts = $3, next_attempt_at = $4, finished_at = $5 WHERE id = $1";
-        tx.execute(sql, params![delivery, status, number, again, finished]).await?;
+        tx.send(sql, params![delivery, status, number, again, finished]).await?;
     }
     Ok(())
 }
@@ -167,7 +167,7 @@ async fn give_back(
     );
     let now = tx.now();
     let values = [params![failing_since, is_slow, now].to_vec(), webhooks].concat();
-    tx.execute(&sql, &values).await.map(|_| ())
+    tx.send(&sql, &values).await
 }
 
 async fn disable(tx: &mut Tx<'_>, webhooks: Vec<Value>, why: &str) -> Result<(), StoreError> {
@@ -176,14 +176,14 @@ async fn disable(tx: &mut Tx<'_>, webhooks: Vec<Value>, why: &str) -> Result<(),
          WHERE id IN ({})",
         places(2, webhooks.len())
     );
-    tx.execute(&sql, &[params![why].to_vec(), webhooks.clone()].concat()).await?;
+    tx.send(&sql, &[params![why].to_vec(), webhooks.clone()].concat()).await?;
     let sql = format!(
         "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, finished_at = $1 \
          WHERE status = 'pending' AND webhook_id IN ({})",
         places(2, webhooks.len())
     );
     let now = tx.now();
-    tx.execute(&sql, &[params![now].to_vec(), webhooks].concat()).await.map(|_| ())
+    tx.send(&sql, &[params![now].to_vec(), webhooks].concat()).await
 }
 
 /// `$2, $3, $4`

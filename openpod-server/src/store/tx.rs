@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::BoxFuture;
 use openpod_sdk::api::{AgentKeyId, Timestamp, WebhookId};
 
 use super::dialect::Dialect;
@@ -22,6 +23,14 @@ pub struct Tx<'c> {
     keys: Vec<String>,
     walked: u64,
     due: BTreeSet<WebhookId>,
+    /// What was sent to the database, in order.
+    sent: Vec<Sent<'c>>,
+}
+
+/// A statement for whose answer nobody has waited yet: how many rows it touched.
+enum Sent<'c> {
+    Done(u64),
+    UnderWay(BoxFuture<'c, Result<u64, StoreError>>),
 }
 
 /// The connection beneath.
@@ -41,7 +50,7 @@ impl<'c> Tx<'c> {
 
     fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
         let (touched, due) = (BTreeSet::new(), BTreeSet::new());
-        Self { engine, times, now, failed: None, touched, keys: Vec::new(), walked: 0, due }
+        Self { engine, times, now, failed: None, touched, keys: Vec::new(), walked: 0, due, sent: Vec::new() }
     }
 
     /// The time of this transaction, the same throughout.
@@ -75,7 +84,34 @@ impl<'c> Tx<'c> {
             Engine::Sqlite(connection) => statement::execute(connection, sql, params),
             Engine::Postgres(session) => session.execute(sql, params).await,
         };
-        self.note(done)
+        self.note(done).await
+    }
+
+    /// Runs a statement whose outcome the script does not need to know. It is run before all that comes later, but over
+    /// a network nobody waits for its answer until the transaction ends, which fails if the statement did.
+    pub async fn send(&mut self, sql: &str, params: &[Value]) -> Result<(), StoreError> {
+        let sent = match &mut self.engine {
+            Engine::Sqlite(connection) => statement::execute(connection, sql, params).map(Sent::Done),
+            Engine::Postgres(session) => session.send(sql, params).await.map(Sent::UnderWay),
+        };
+        let sent = self.note(sent).await?;
+        self.sent.push(sent);
+        Ok(())
+    }
+
+    /// Waits for everything that was sent. How many rows each statement touched.
+    async fn arrive(&mut self) -> Result<Vec<u64>, StoreError> {
+        let mut touched = Vec::with_capacity(self.sent.len());
+        for sent in std::mem::take(&mut self.sent) {
+            let done = match sent {
+                Sent::Done(rows) => Ok(rows),
+                Sent::UnderWay(answer) => answer.await,
+            };
+            touched.push(done.inspect_err(|error| {
+                self.failed.get_or_insert_with(|| error.clone());
+            })?);
+        }
+        Ok(touched)
     }
 
     /// Every row of the answer.
@@ -94,7 +130,7 @@ impl<'c> Tx<'c> {
                 Err(error) => Err(error),
             },
         };
-        self.note(found)
+        self.note(found).await
     }
 
     /// The first row of the answer, if there is one.
@@ -114,14 +150,15 @@ impl<'c> Tx<'c> {
                 Err(error) => Err(error),
             },
         };
-        self.note(found)
+        self.note(found).await
     }
 
-    fn note<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(error) = &outcome {
-            self.failed.get_or_insert_with(|| error.clone());
-        }
-        outcome
+    /// Remembers what went wrong first: a statement that was sent before and failed makes all that follow fail.
+    async fn note<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        let Err(error) = outcome else { return outcome };
+        self.arrive().await?;
+        self.failed.get_or_insert_with(|| error.clone());
+        Err(error)
     }
 
     /// What went wrong first.
@@ -165,11 +202,16 @@ impl<'c> Tx<'c> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        for webhook in self.due.clone() {
-            outbox::settle(self, &webhook).await?;
+        let (webhooks, first) = (self.due.clone(), self.sent.len());
+        for webhook in &webhooks {
+            outbox::settle(self, webhook).await?;
         }
         for agent in self.touched.clone() {
             marks::settle(self, &agent).await?;
+        }
+        let touched = self.arrive().await?;
+        for (webhook, _) in webhooks.iter().zip(&touched[first..]).filter(|(_, rows)| **rows == 0) {
+            outbox::drop_all(self, webhook).await?;
         }
         Ok(())
     }

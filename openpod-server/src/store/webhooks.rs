@@ -133,7 +133,7 @@ pub async fn insert(tx: &mut Tx<'_>, webhook: &NewWebhook) -> Result<(), StoreEr
     tx.execute(sql, params![id, agent, url, Json(events), secret.expose(), created_at]).await?;
     for event in events {
         let sql = "INSERT INTO webhook_events (webhook_id, event) VALUES ($1, $2)";
-        tx.execute(sql, params![id, event]).await?;
+        tx.send(sql, params![id, event]).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use deadpool_postgres::{Object, Pool};
 use futures_util::FutureExt;
-use futures_util::future::try_join;
+use futures_util::future::{BoxFuture, ready, try_join};
 use openpod_sdk::api::Timestamp;
 use tokio_postgres::types::ToSql;
 
@@ -81,6 +81,23 @@ impl Session {
     pub(in crate::store) async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
         let statement = self.prepare(sql, params).await?;
         Ok(self.client.execute(&statement, &borrowed(params)).await?)
+    }
+
+    /// Sends a statement and does not wait: the answer is what this comes to. What is sent later is run later.
+    pub(in crate::store) async fn send<'s>(
+        &'s self,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<BoxFuture<'s, Result<u64, StoreError>>, StoreError> {
+        let statement = self.prepare(sql, params).await?;
+        let params = params.to_vec();
+        let run = async move { Ok(self.client.execute(&statement, &borrowed(&params)).await?) };
+        let mut under_way = run.boxed();
+        // It goes on its way when it is first polled.
+        Ok(match (&mut under_way).now_or_never() {
+            Some(done) => ready(done).boxed(),
+            None => under_way,
+        })
     }
 
     pub(in crate::store) async fn query(

@@ -43,8 +43,18 @@ impl Place {
     }
 
     pub(super) fn connect(&self) -> Result<Connection, OpenError> {
-        open(&self.path, self.kind)
-            .map_err(|error| OpenError::Open { path: self.path.clone(), source: StoreError::from(error) })
+        open(&self.path, self.kind).map_err(|error| self.failure(error))
+    }
+
+    /// A connection that cannot change anything.
+    pub(super) fn connect_to_read(&self) -> Result<Connection, OpenError> {
+        let connection = self.connect()?;
+        connection.pragma_update(None, "query_only", true).map_err(|error| self.failure(error))?;
+        Ok(connection)
+    }
+
+    fn failure(&self, error: rusqlite::Error) -> OpenError {
+        OpenError::Open { path: self.path.clone(), source: StoreError::from(error) }
     }
 }
 

@@ -38,9 +38,10 @@ fn read(
     walked: &AtomicU64,
 ) -> rusqlite::Result<()> {
     let now = times.of_read();
-    connection.execute_batch("PRAGMA query_only = true; BEGIN")?;
+    connection.prepare_cached("BEGIN")?.raw_execute()?;
     let mut tx = Tx::sqlite(connection, times, now);
     job.run(&mut tx);
     walked.fetch_add(tx.walked(), Ordering::Relaxed);
-    connection.execute_batch("ROLLBACK")
+    drop(tx);
+    connection.prepare_cached("ROLLBACK")?.raw_execute().map(|_| ())
 }
