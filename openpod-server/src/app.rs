@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::Clock;
 
+use crate::config::CallLimits;
 use crate::github::Github;
 use crate::ids::{Randomness, Sequence};
 use crate::rate_limit::{CAPACITY, Rate, RateLimiter};
@@ -52,13 +53,16 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// `requests` a minute for each key with a burst of `burst`, and `registrations` an hour for each address.
-    pub fn new(requests: u32, burst: u32, registrations: u32) -> Self {
+    /// Where nobody has called yet.
+    pub fn new(limits: CallLimits) -> Self {
+        let CallLimits { requests_per_minute: requests, burst, .. } = limits;
+        let (registrations, failures) =
+            (limits.registrations_per_hour, limits.failed_authentications_per_minute);
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
         Self {
             keys: RateLimiter::new(Rate::new(requests, minute, burst), CAPACITY),
             registrations: RateLimiter::new(Rate::new(registrations, hour, registrations), CAPACITY),
-            failed_authentications: RateLimiter::new(Rate::new(30, minute, 30), CAPACITY),
+            failed_authentications: RateLimiter::new(Rate::new(failures, minute, failures), CAPACITY),
         }
     }
 }

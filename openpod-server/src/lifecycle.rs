@@ -62,10 +62,9 @@ impl Server {
             Some(app) => github(app, &sources)?,
         };
         let targets = webhooks::TargetPolicy { allow: config.webhooks.allow.clone() };
-        let limits = config.limits;
         let app = App::new(Parts {
             store,
-            limits: Limits::new(limits.requests_per_minute, limits.burst, limits.registrations_per_hour),
+            limits: Limits::new(config.limits),
             trusted_proxies: config.listen.trusted_proxies.clone(),
             webhook_targets: targets.clone(),
             github,

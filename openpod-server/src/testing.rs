@@ -46,6 +46,7 @@ use faults::Faults;
 
 use crate::accounts;
 use crate::app::{App, Limits, Parts};
+use crate::config::CallLimits;
 use crate::github::Github;
 use crate::ids::SystemRandomness;
 use crate::router::router;
@@ -75,7 +76,12 @@ impl Platform {
         let targets = TargetPolicy { allow: loopback.to_vec() };
         let app = App::new(Parts {
             store,
-            limits: Limits::new(OFTEN, OFTEN, OFTEN),
+            limits: Limits::new(CallLimits {
+                requests_per_minute: OFTEN,
+                burst: OFTEN,
+                registrations_per_hour: OFTEN,
+                failed_authentications_per_minute: OFTEN,
+            }),
             trusted_proxies: Vec::new(),
             webhook_targets: targets.clone(),
             github: Github::disconnected(),

@@ -82,7 +82,12 @@ impl Stage {
         let (listener, address) = listen().await;
         let config = Config {
             database: Database { location: Location::File(file.to_owned()) },
-            limits: CallLimits { requests_per_minute: MANY, burst: MANY, registrations_per_hour: MANY },
+            limits: CallLimits {
+                requests_per_minute: MANY,
+                burst: MANY,
+                registrations_per_hour: MANY,
+                ..CallLimits::default()
+            },
             ..Config::default()
         };
         let sources = Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) };

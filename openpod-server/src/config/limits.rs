@@ -13,11 +13,18 @@ pub struct CallLimits {
     pub burst: u32,
     /// Registrations an hour, for each client address; 5 unless told.
     pub registrations_per_hour: u32,
+    /// Requests a minute with a key that does not work, for each client address; 30 unless told.
+    pub failed_authentications_per_minute: u32,
 }
 
 impl Default for CallLimits {
     fn default() -> Self {
-        Self { requests_per_minute: 60, burst: 60, registrations_per_hour: 5 }
+        Self {
+            requests_per_minute: 60,
+            burst: 60,
+            registrations_per_hour: 5,
+            failed_authentications_per_minute: 30,
+        }
     }
 }
 
@@ -27,6 +34,7 @@ pub(super) struct Raw {
     requests_per_minute: Option<i64>,
     burst: Option<i64>,
     registrations_per_hour: Option<i64>,
+    failed_authentications_per_minute: Option<i64>,
 }
 
 impl Raw {
@@ -48,6 +56,11 @@ impl Raw {
                 "limits.registrations_per_hour",
                 self.registrations_per_hour,
                 defaults.registrations_per_hour,
+            )?,
+            failed_authentications_per_minute: number(
+                "limits.failed_authentications_per_minute",
+                self.failed_authentications_per_minute,
+                defaults.failed_authentications_per_minute,
             )?,
         })
     }

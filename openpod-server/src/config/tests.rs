@@ -42,6 +42,10 @@ fn a_mistake_names_the_key_the_value_and_the_file() {
         ),
         ("[limits]\nburst = 0", "limits.burst must be from 1 to 1000000, not \"0\""),
         ("[limits]\nburst = \"many\"", "limits.burst"),
+        (
+            "[limits]\nfailed_authentications_per_minute = 1000001",
+            "limits.failed_authentications_per_minute must be from 1 to 1000000, not \"1000001\"",
+        ),
         ("[webhooks]\nallow = [\"10.0.0.0/33\"]", "webhooks.allow must be a list of networks"),
         (
             "[webhooks]\nextra_ca_file = \"nowhere.pem\"",

@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
-use super::world::{AGENT, Answer, OWNER, Person, World, text};
+use super::world::{AGENT, Answer, OWNER, PLENTY, Person, World, text};
 
 const INSTALLATION: &str = "/api/v3/repos/org/shop/installation";
 const MINT: &str = "/api/v3/app/installations/7/access_tokens";
@@ -59,9 +59,8 @@ async fn settings(address: &str) -> GithubSettings {
 }
 
 async fn world(settings: GithubSettings, deadline: Duration) -> World {
-    let limits = Limits::new(1_000_000, 1_000_000, 1_000_000);
     let connect = |clock| Github::connect_within(deadline, settings, clock).unwrap();
-    World::with(limits, TargetPolicy::default(), connect).await
+    World::with(Limits::new(PLENTY), TargetPolicy::default(), connect).await
 }
 
 impl Stage {

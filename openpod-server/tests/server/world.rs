@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use openpod_sdk::Secret;
 use openpod_sdk::clock::{Clock, ManualClock};
 use openpod_server::app::{App, Limits, Parts};
+use openpod_server::config::CallLimits;
 use openpod_server::github::Github;
 use openpod_server::ids::SystemRandomness;
 use openpod_server::router::router;
@@ -52,6 +53,14 @@ pub(super) struct Project {
 pub(super) const AGENT: &str = "/api/agent/v1";
 pub(super) const OWNER: &str = "/api/owner/v1";
 
+/// Limits that no story reaches by accident.
+pub(super) const PLENTY: CallLimits = CallLimits {
+    requests_per_minute: 1_000_000,
+    burst: 1_000_000,
+    registrations_per_hour: 1_000_000,
+    failed_authentications_per_minute: 1_000_000,
+};
+
 impl World {
     /// A platform with nobody in it, on 2026-03-12 at 10:30, and with limits that no story reaches by accident.
     pub(super) async fn new() -> World {
@@ -60,8 +69,14 @@ impl World {
 
     /// The same with its database elsewhere.
     pub(super) async fn at(location: Location) -> World {
-        let limits = Limits::new(1_000_000, 1_000_000, 1_000_000);
-        Self::assemble(location, limits, TargetPolicy::default(), |_| Github::disconnected(), true).await
+        Self::assemble(
+            location,
+            Limits::new(PLENTY),
+            TargetPolicy::default(),
+            |_| Github::disconnected(),
+            true,
+        )
+        .await
     }
 
     pub(super) async fn with_limits(limits: Limits) -> World {
@@ -70,7 +85,7 @@ impl World {
 
     /// A platform whose webhooks reach what `targets` allows.
     pub(super) async fn with_targets(targets: TargetPolicy) -> World {
-        Self::with(Limits::new(1_000_000, 1_000_000, 1_000_000), targets, |_| Github::disconnected()).await
+        Self::with(Limits::new(PLENTY), targets, |_| Github::disconnected()).await
     }
 
     /// A platform that reaches what `targets` allows and the GitHub that is made with its clock.
@@ -84,8 +99,8 @@ impl World {
 
     /// A platform that connects no repository to what agents create, as it is unless told.
     pub(super) async fn wary(github: impl FnOnce(Arc<dyn Clock>) -> Github) -> World {
-        let limits = Limits::new(1_000_000, 1_000_000, 1_000_000);
-        Self::assemble(databases::chosen().await, limits, TargetPolicy::default(), github, false).await
+        Self::assemble(databases::chosen().await, Limits::new(PLENTY), TargetPolicy::default(), github, false)
+            .await
     }
 
     async fn assemble(

@@ -45,7 +45,12 @@ impl Scene {
         let many = 1_000_000_000;
         let config = Config {
             database: Database { location: location.clone() },
-            limits: CallLimits { requests_per_minute: many, burst: many, registrations_per_hour: many },
+            limits: CallLimits {
+                requests_per_minute: many,
+                burst: many,
+                registrations_per_hour: many,
+                ..CallLimits::default()
+            },
             webhooks: Webhooks {
                 allow: vec!["127.0.0.0/8".parse().expect("a network")],
                 extra_ca: Vec::new(),
