@@ -39,6 +39,11 @@ impl Author {
         Self { kind: ActorKind::Operator, ..Self::anybody() }
     }
 
+    /// The platform itself, without anybody's asking.
+    pub fn platform() -> Self {
+        Self { kind: ActorKind::Platform, ..Self::anybody() }
+    }
+
     /// In the course of this request.
     pub fn during(self, request_id: Option<String>) -> Self {
         Self { request_id, ..self }

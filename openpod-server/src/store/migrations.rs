@@ -21,11 +21,18 @@ pub struct Step {
 }
 
 /// The steps, in order: the first has version 1.
-pub const STEPS: [Step; 1] = [Step {
-    name: "0001_platform",
-    sqlite: include_str!("../../migrations/sqlite/0001_platform.sql"),
-    postgres: include_str!("../../migrations/postgres/0001_platform.sql"),
-}];
+pub const STEPS: [Step; 2] = [
+    Step {
+        name: "0001_platform",
+        sqlite: include_str!("../../migrations/sqlite/0001_platform.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_platform.sql"),
+    },
+    Step {
+        name: "0002_platform_acts",
+        sqlite: include_str!("../../migrations/sqlite/0002_platform_acts.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_platform_acts.sql"),
+    },
+];
 
 impl Step {
     pub(super) fn sql(&self, dialect: Dialect) -> &'static str {

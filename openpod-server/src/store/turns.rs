@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use openpod_sdk::api::{DeliveryId, Timestamp, WebhookId};
 
-use super::{StoreError, Tx, Value, params};
+use super::webhooks::disabling;
+use super::{StoreError, Tx, Value, audit, params};
+use crate::domain::audit::Author;
 use crate::domain::delivery::Fate;
 
 /// A turn at a webhook: some of its deliveries, one after another, until one failed or the time was up.
@@ -145,7 +147,13 @@ async fn settle_webhooks(tx: &mut Tx<'_>, turns: &[&Turn]) -> Result<(), StoreEr
                 Verdict::Active { failing_since, is_slow } => {
                     give_back(tx, webhooks, failing_since, is_slow).await?
                 }
-                Verdict::Disabled(why) => disable(tx, webhooks, why).await?,
+                Verdict::Disabled(why) => {
+                    disable(tx, webhooks, why).await?;
+                    for (_, webhook) in some {
+                        let change = disabling(webhook, why);
+                        audit::insert(tx, &Author::platform(), "webhook disable", &change).await?;
+                    }
+                }
             }
         }
     }

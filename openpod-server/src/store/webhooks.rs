@@ -163,6 +163,12 @@ pub async fn delete(tx: &mut Tx<'_>, agent: &AgentKeyId, id: &WebhookId) -> Resu
     Ok(tx.execute(sql, params![id, agent]).await? == 1)
 }
 
+/// What the audit log says when an active webhook is disabled.
+pub(super) fn disabling(id: &WebhookId, reason: &str) -> Change {
+    let after = json!({"is_active": false, "disabled_reason": reason});
+    Change::altered("webhook", id, &json!({"is_active": true}), &after)
+}
+
 impl KnownWebhook {
     /// Its address without the path, which may hold a secret of its receiver.
     pub fn origin(&self) -> String {

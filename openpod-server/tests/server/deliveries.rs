@@ -122,6 +122,9 @@ async fn five_days_without_a_success_disable_a_webhook() {
     let webhook = stage.webhook().await;
     assert_eq!(webhook["is_active"], false);
     assert!(text(&webhook["disabled_reason"]).contains("5 days"), "{webhook}");
+    let after = json!({"is_active": false, "disabled_reason": webhook["disabled_reason"]});
+    let deed = ("webhook disable".to_owned(), text(&webhook["id"]), json!({"is_active": true}), after);
+    assert_eq!(stage.deeds_of_the_platform().await, [deed], "it was changed once");
     let sent = received(&receiver).await.len();
     stage.assign().await;
     worker.deliver_due().await.unwrap();
@@ -170,6 +173,9 @@ async fn gone_disables_a_webhook_and_ends_what_waits_for_it() {
     let webhook = stage.webhook().await;
     assert_eq!(webhook["is_active"], false);
     assert!(text(&webhook["disabled_reason"]).contains("410"), "{webhook}");
+    let after = json!({"is_active": false, "disabled_reason": webhook["disabled_reason"]});
+    let deed = ("webhook disable".to_owned(), text(&webhook["id"]), json!({"is_active": true}), after);
+    assert_eq!(stage.deeds_of_the_platform().await, [deed]);
     stage.assign().await;
     stage.world.clock.advance(Duration::from_secs(86_400));
     stage.worker().deliver_due().await.unwrap();

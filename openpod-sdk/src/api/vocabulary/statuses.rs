@@ -125,6 +125,8 @@ open_enum! {
         Anybody => "anybody",
         /// Whoever runs the platform, at its command line.
         Operator => "operator",
+        /// The platform itself, which ends what does not work.
+        Platform => "platform",
     }
 }
 

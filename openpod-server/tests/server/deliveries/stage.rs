@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use openpod_server::store::StoreError;
 use openpod_server::store::deliveries::{self, Lane, Leased};
+use openpod_server::store::{Json, StoreError};
 use openpod_server::webhooks::sender::Names;
 use openpod_server::webhooks::{Means, Sender, TargetPolicy, Worker};
 use serde_json::{Value, json};
@@ -101,6 +101,23 @@ impl Stage {
             Box::pin(async move {
                 tx.all(sql, &[], |row| Ok((row.get("status")?, row.get("attempts")?, row.get("error")?)))
                     .await
+            })
+        });
+        read.await.map_err(|error: StoreError| error).unwrap()
+    }
+
+    /// What the platform did by itself, as the audit log tells it: operation, webhook, before and after.
+    pub(super) async fn deeds_of_the_platform(&self) -> Vec<(String, String, Value, Value)> {
+        let sql =
+            "SELECT * FROM audit_log WHERE actor_kind = 'platform' AND target_kind = 'webhook' ORDER BY id";
+        let read = self.world.app.store().read(move |tx| {
+            Box::pin(async move {
+                tx.all(sql, &[], |row| {
+                    let (before, after): (Json<_>, Json<_>) =
+                        (row.get("before_json")?, row.get("after_json")?);
+                    Ok((row.get("operation")?, row.get("target_id")?, before.0, after.0))
+                })
+                .await
             })
         });
         read.await.map_err(|error: StoreError| error).unwrap()
