@@ -322,9 +322,22 @@ impl Store {
     }
 
     /// Completes after a commit that wrote into the outbox. One that happened since the last call counts, so look
-    /// first and wait then.
+    /// first and wait then. A command's may be heard of a second later.
     pub async fn new_deliveries(&self) {
-        self.signals.new_deliveries().await;
+        let Company::Commands(claim) = &self.company else { return self.signals.new_deliveries().await };
+        tokio::select! {
+            () = self.signals.new_deliveries() => {}
+            () = claim.news() => {}
+        }
+    }
+
+    /// Tells servers on the same database that there is something to deliver, for a command that ends right after its
+    /// write. On a file the write itself has told.
+    pub async fn wake_servers(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.wake_others().await,
+        }
     }
 
     /// Ticks after every commit: whoever waits for a change looks, waits for the next tick and looks again.

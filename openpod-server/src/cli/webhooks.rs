@@ -17,12 +17,12 @@ pub(super) enum Webhook {
     List,
     /// List what was sent to a webhook, newest first, with each attempt.
     Attempts(Attempts),
-    /// Send a test to a webhook. A running server delivers it within a minute.
+    /// Send a test to a webhook. A server that runs delivers it within a second or two.
     Test {
         /// The webhook.
         webhook_id: WebhookId,
     },
-    /// Have deliveries be sent again, all that meet what is said. A running server delivers them within a minute.
+    /// Have deliveries be sent again, all that meet what is said. A server that runs begins within a second or two.
     Replay(ReplayArgs),
     /// Have a webhook that was disabled be delivered to again.
     Enable {
@@ -72,7 +72,7 @@ impl Webhook {
             Webhook::Attempts(attempts) => attempts.run(&store).await,
             Webhook::Test { webhook_id } => {
                 answer(operators::test_webhook(&store, webhook_id).await?);
-                Ok(())
+                Ok(store.wake_servers().await?)
             }
             Webhook::Replay(replay) => replay.run(&store).await,
             Webhook::Enable { webhook_id } => Ok(operators::enable_webhook(&store, webhook_id).await?),
@@ -136,6 +136,7 @@ impl ReplayArgs {
         let which = Replay { delivery_id: self.delivery, since: self.since, status };
         which.check()?;
         let replayed = operators::replay(store, self.webhook_id, which).await?;
+        store.wake_servers().await?;
         let more = replayed
             .next_since
             .map_or_else(String::new, |since| format!("; there are more, go on with --since {since}"));

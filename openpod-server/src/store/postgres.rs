@@ -32,8 +32,8 @@ use super::{Opening, Sources, StoreError, Tx};
 use peers::Peers;
 use retry::{Failure, Tries};
 use rounds::Rounds;
-use session::Begun;
 pub(super) use session::Session;
+use session::{Begun, Purpose};
 use tls::Tls;
 
 /// How many connections each pool opens at most.
@@ -84,15 +84,22 @@ impl Engine {
         &self.rounds
     }
 
+    /// Tells the other processes that there is something to deliver, and waits until they are told.
+    pub(super) async fn wake_others(&self) -> Result<(), StoreError> {
+        let client = self.writers.get().await?;
+        client.execute(peers::TELL, &[&peers::WORD_OF_A_COMMAND]).await?;
+        Ok(())
+    }
+
     pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>
     where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         E: From<StoreError>,
     {
         let own = self.keeps_own_time.then(|| self.times.of_read());
-        let begun = match session::begin_read(&self.readers, own).await {
+        let begun = match session::begin(&self.readers, Purpose::Read, own).await {
             // A connection of the pool that had ended unnoticed.
-            Err(error) if error.is_passing() => session::begin_read(&self.readers, own).await,
+            Err(error) if error.is_passing() => session::begin(&self.readers, Purpose::Read, own).await,
             begun => begun,
         };
         let Begun { session, now } = begun?;
@@ -143,7 +150,7 @@ impl Engine {
     {
         let writing = self.keeps_own_time.then(|| self.times.begin_write());
         let own = writing.as_ref().map(|writing| writing.since());
-        let begun = session::begin_write(&self.writers, own).await;
+        let begun = session::begin(&self.writers, Purpose::Write, own).await;
         let Begun { session, now } = begun.map_err(Failure::before_commit)?;
         let mut tx = Tx::postgres(&session, &self.times, now);
         let outcome = perform(script, &mut tx).await;

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
-use openpod_sdk::api::Timestamp;
+use openpod_sdk::api::{Timestamp, WebhookId};
 use openpod_sdk::clock::SystemClock;
 use openpod_server::ids::SystemRandomness;
+use openpod_server::operators;
 use openpod_server::store::deliveries::{Lane, lease, next_expiry};
 use openpod_server::store::{
     Address, Location, OpenError, Sources, Store, StoreError, StoreErrorKind, Value,
@@ -14,7 +17,7 @@ use openpod_server::store::{
 use serde_json::json;
 
 use super::databases;
-use super::world::{AGENT, World};
+use super::world::{AGENT, World, text};
 
 pub(super) fn sources() -> Sources {
     Sources { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) }
@@ -47,6 +50,33 @@ async fn insert(store: &Store, login: &str, then: Result<(), ()>) -> Result<(), 
 async fn texts(store: &Store, sql: String) -> Vec<String> {
     let read = store.read(move |tx| Box::pin(async move { tx.all(&sql, &[], |row| row.get("line")).await }));
     read.await.unwrap_or_else(|error: StoreError| panic!("{error}"))
+}
+
+#[tokio::test]
+async fn a_server_that_runs_hears_at_once_of_what_a_command_wants_delivered() {
+    let home = tempfile::tempdir().unwrap();
+    let file = Location::File(home.path().join("openpod.db"));
+    for place in [Some(file), databases::postgres_location().await].into_iter().flatten() {
+        let world = World::at(place.clone()).await;
+        let server = world.app.store();
+        let mut ticks = server.commits();
+        if server.is_shared() {
+            // It begins to listen a moment after it was opened, and looks then.
+            ticks.changed().await.unwrap();
+        }
+        let wanda = world.register("wanda").await;
+        world.listen(&wanda).await;
+        let webhooks = world.get(&format!("{AGENT}/webhooks"), &wanda).await.expect(200);
+        while server.new_deliveries().now_or_never().is_some() {}
+
+        let command = Store::open(place, sources()).await.unwrap();
+        let webhook = WebhookId::from(text(&webhooks[0]["id"]));
+        operators::test_webhook(&command, webhook).await.unwrap();
+        command.wake_servers().await.unwrap();
+        drop(command);
+        let heard = tokio::time::timeout(Duration::from_secs(60), server.new_deliveries()).await;
+        heard.expect("it hears of it without looking by itself");
+    }
 }
 
 #[tokio::test]
@@ -221,7 +251,7 @@ async fn of_two_processes_one_leases_a_webhook() {
     let now = world.app.now();
     let take = |store: &Store| {
         let store = store.clone();
-        let until = now.plus(std::time::Duration::from_secs(60));
+        let until = now.plus(Duration::from_secs(60));
         async move {
             let script = store.write(move |tx| Box::pin(lease(tx, Lane::Working, 4, until)));
             script.await.unwrap_or_else(|error: StoreError| panic!("{error}"))
@@ -236,7 +266,7 @@ async fn of_two_processes_one_leases_a_webhook() {
     assert_eq!(ids.len() + rest, 10);
     let due =
         here.read(|tx| Box::pin(next_expiry(tx))).await.unwrap_or_else(|error: StoreError| panic!("{error}"));
-    assert_eq!(due, Some(now.plus(std::time::Duration::from_secs(60))));
+    assert_eq!(due, Some(now.plus(Duration::from_secs(60))));
 }
 
 /// Two servers on one PostgreSQL database; one on a memory of SQLite's, which stands for both.

@@ -19,6 +19,12 @@ use crate::store::signals::Signals;
 
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// How they are told.
+pub(super) const TELL: &str = "SELECT pg_notify('openpod', $1)";
+
+/// What a command tells, that does not wait for its own line. No process has this name.
+pub(super) const WORD_OF_A_COMMAND: &str = "command deliveries";
+
 /// The other processes on the same database.
 #[derive(Debug)]
 pub(super) struct Peers {
@@ -91,7 +97,7 @@ impl Line {
             self.news.any.notified().await;
             let what = if self.news.wakes.swap(false, Ordering::Relaxed) { "deliveries" } else { "commits" };
             let word = format!("{} {what}", self.name);
-            client.execute("SELECT pg_notify('openpod', $1)", &[&word]).await?;
+            client.execute(TELL, &[&word]).await?;
         }
     }
 

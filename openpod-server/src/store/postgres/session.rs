@@ -36,41 +36,51 @@ pub(super) struct Begun {
     pub(super) now: Timestamp,
 }
 
-/// Begins a snapshot. `own` is its time when the database is not asked.
-pub(super) async fn begin_read(pool: &Pool, own: Option<Timestamp>) -> Result<Begun, StoreError> {
-    let client = pool.get().await?;
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let session = Session { client, open: true };
-    let now = match own {
-        Some(now) => {
-            session.client.batch_execute(begin).await?;
-            now
-        }
-        None => {
-            let time = session.client.prepare_cached(TIME_OF_READ).await?;
-            // Both are on their way before either is answered, the time first.
-            let (row, ()) =
-                try_join(session.client.query_one(&time, &[]), session.client.batch_execute(begin)).await?;
-            Timestamp::from_micros(row.try_get(0)?)
-        }
-    };
-    Ok(Begun { session, now })
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Read,
+    Write,
 }
 
-/// Begins to write. `own` is the time when the database is not asked.
-pub(super) async fn begin_write(pool: &Pool, own: Option<Timestamp>) -> Result<Begun, StoreError> {
+impl Purpose {
+    fn begin(self) -> &'static str {
+        match self {
+            Purpose::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Purpose::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        }
+    }
+
+    fn time(self) -> &'static str {
+        match self {
+            Purpose::Read => TIME_OF_READ,
+            Purpose::Write => TIME_OF_WRITE,
+        }
+    }
+}
+
+/// Begins a transaction. `own` is its time when the database is not asked.
+pub(super) async fn begin(
+    pool: &Pool,
+    purpose: Purpose,
+    own: Option<Timestamp>,
+) -> Result<Begun, StoreError> {
     let client = pool.get().await?;
-    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let session = Session { client, open: true };
+    let begin = session.client.batch_execute(purpose.begin());
     let now = match own {
         Some(now) => {
-            session.client.batch_execute(begin).await?;
+            begin.await?;
             now
         }
         None => {
-            let time = session.client.prepare_cached(TIME_OF_WRITE).await?;
-            let ((), row) =
-                try_join(session.client.batch_execute(begin), session.client.query_one(&time, &[])).await?;
+            let time = session.client.prepare_cached(purpose.time()).await?;
+            let time = session.client.query_one(&time, &[]);
+            // Both are on their way before either is answered, in the order in which they stand here.
+            let row = match purpose {
+                Purpose::Read => try_join(time, begin).await?.0,
+                Purpose::Write => try_join(begin, time).await?.1,
+            };
             Timestamp::from_micros(row.try_get(0)?)
         }
     };

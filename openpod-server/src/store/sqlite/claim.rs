@@ -7,16 +7,23 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::store::StoreError;
 use crate::store::error::OpenError;
 
+/// How often to look for the word of another program.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 /// Proof that this process is the only server on a file, until it is dropped or the process is gone.
 #[derive(Debug)]
-pub(in crate::store) struct Claim {
+pub(crate) struct Claim {
     lock: File,
+    /// The last word that was heard by waiting for one.
+    heard: AtomicU64,
 }
 
 impl Claim {
@@ -24,7 +31,7 @@ impl Claim {
     pub(in crate::store) fn take(database: &Path) -> Result<Claim, OpenError> {
         let lock = open(database).map_err(|why| unfit(database, &why))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Claim { lock }),
+            Ok(()) => Ok(Claim { lock, heard: AtomicU64::new(0) }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Taken { path: database.to_owned() }),
             Err(why) => Err(unfit(database, &why.into())),
         }
@@ -36,6 +43,17 @@ impl Claim {
         match self.lock.read_exact_at(&mut word, 0) {
             Err(why) if why.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             read => read.map(|()| u64::from_be_bytes(word)),
+        }
+    }
+
+    /// Completes when another program has said something that was not waited for before. It looks now and then: eight
+    /// bytes are cheap to read, and nobody has to be told who listens.
+    pub(in crate::store) async fn news(&self) {
+        loop {
+            if self.word().is_ok_and(|word| self.heard.swap(word, Ordering::Relaxed) != word) {
+                return;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
         }
     }
 }
