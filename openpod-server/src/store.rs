@@ -88,6 +88,11 @@ pub(crate) fn settle_file(file: &Path) -> Result<(), StoreError> {
     sqlite::settle(file)
 }
 
+/// Keeps servers, and whoever would fill it, from a file of SQLite's that need not be there yet.
+pub(crate) fn claim_file(file: &Path) -> Result<Claim, OpenError> {
+    Claim::take(file)
+}
+
 impl std::fmt::Debug for Sources {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sources").finish_non_exhaustive()

@@ -10,11 +10,13 @@
 //! ```
 //!
 //! A backup is a SQLite database in one file, whichever engine it was taken from. So it can be checked, looked into and
-//! served as it is, and restored on either engine. A copy refuses a source that somebody has open: what that would
+//! served as it is, and restored on either engine. Whoever is killed leaves no half: a new file has its name when it is
+//! whole, and what is there already is filled in one transaction. A copy refuses a source that somebody has open: what that would
 //! write afterwards would be missed.
 
+mod draft;
+
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::domain::ledger::verify::Findings;
@@ -22,6 +24,7 @@ use crate::store::transfer::{self, Tally, Tell, TransferError};
 use crate::store::{
     self, Location, OpenError, Opening, STEPS, Sources, Store, StoreError, StoreErrorKind, inspection, ledger,
 };
+use draft::Draft;
 
 /// What a look at a whole database found.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +41,8 @@ pub struct Report {
 /// What was copied, and how it looks where it is now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Copied {
+    /// The steps of the schema that were taken on the way, because the backup was an older version's.
+    pub migrated: Vec<&'static str>,
     /// Every table, the same on both sides.
     pub tallies: Vec<Tally>,
     /// A look at the target.
@@ -56,8 +61,8 @@ pub enum UpkeepError {
     /// The backup's file is there.
     #[error("there is a file {} already; a backup is a new file", .0.display())]
     Exists(PathBuf),
-    /// The backup's file cannot be written.
-    #[error("the backup {} cannot be written: {why}", path.display())]
+    /// A file of this name, or one beside it, cannot be written.
+    #[error("{}, or what becomes it beside it, cannot be written: {why}", path.display())]
     File {
         /// Which file.
         path: PathBuf,
@@ -124,7 +129,8 @@ pub async fn copy(from: Location, to: Location, sources: Sources, tell: Tell) ->
     fill(&source, to, sources, tell).await
 }
 
-/// Copies a backup into an empty database, and looks at that.
+/// Copies a backup into an empty database, and looks at that. A backup that an older version made stays as it is: a copy
+/// of it is brought to this version's schema, and that is restored.
 pub async fn restore(
     backup: PathBuf,
     to: Location,
@@ -134,15 +140,40 @@ pub async fn restore(
     if to == Location::File(backup.clone()) {
         return Err(UpkeepError::Same);
     }
-    let source = look_at(Location::File(backup), sources.clone()).await?;
-    fill(&source, to, sources, tell).await
+    let source = look_at(Location::File(backup.clone()), sources.clone()).await?;
+    let version = version_of(&source).await?.version;
+    if version == 0 || version >= STEPS.len() as u32 {
+        return fill(&source, to, sources, tell).await;
+    }
+    let draft =
+        Draft::beside(&backup, ".migrating").map_err(|why| UpkeepError::File { path: backup, why })?;
+    source.save(draft.path()).await?;
+    let newer = Store::open(draft.location(), sources.clone()).await?;
+    let copied = fill(&newer, to, sources, tell).await?;
+    Ok(Copied { migrated: newer.migrated().to_vec(), ..copied })
 }
 
 async fn fill(source: &Store, to: Location, sources: Sources, tell: Tell) -> Result<Copied, UpkeepError> {
     version_of(source).await?.require_current()?;
+    let Location::File(file) = to else { return pour(source, to, sources, tell).await };
+    if fs::exists(&file).is_ok_and(|exists| exists) {
+        return pour(source, Location::File(file), sources, tell).await;
+    }
+    // Whoever else would make this file, or serve it, is refused until it is whole.
+    let _claim = store::claim_file(&file)?;
+    let failed = |why| UpkeepError::File { path: file.clone(), why };
+    let draft = Draft::beside(&file, ".partial").map_err(failed)?;
+    let copied = pour(source, draft.location(), sources, tell).await?;
+    store::settle_file(draft.path())?;
+    draft.publish(&file).map_err(failed)?;
+    Ok(copied)
+}
+
+/// Copies everything into a database without rows.
+async fn pour(source: &Store, to: Location, sources: Sources, tell: Tell) -> Result<Copied, UpkeepError> {
     let target = Store::open_as(to, sources, Opening { alone: true, ..Opening::NEWEST }).await?;
     let tallies = transfer::transfer(source, &target, tell).await?;
-    Ok(Copied { tallies, report: check(&target).await? })
+    Ok(Copied { migrated: Vec::new(), tallies, report: check(&target).await? })
 }
 
 /// A report of nothing but the version.
@@ -163,52 +194,17 @@ pub async fn back_up(
         return Err(UpkeepError::Exists(file.to_owned()));
     }
     let source = look_at(location, sources.clone()).await?;
-    let partial = beside(file, ".partial");
     let failed = |why| UpkeepError::File { path: file.to_owned(), why };
-    make_private(&partial).map_err(failed)?;
-    let saved = save(&source, &partial, sources, tell).await;
-    if saved.is_err() {
-        // That it failed is said; what is left of it need not be.
-        let _ = fs::remove_file(&partial);
-    }
-    let report = saved?;
-    publish(&partial, file).map_err(failed)?;
-    Ok(report)
-}
-
-async fn save(source: &Store, partial: &Path, sources: Sources, tell: Tell) -> Result<Report, UpkeepError> {
-    let place = Location::File(partial.to_owned());
+    let draft = Draft::beside(file, ".partial").map_err(failed)?;
     if source.is_shared() {
-        version_of(source).await?.require_current()?;
-        let target = Store::open_as(place.clone(), sources.clone(), Opening::NEWEST).await?;
-        transfer::transfer(source, &target, tell).await?;
+        version_of(&source).await?.require_current()?;
+        let target = Store::open(draft.location(), sources.clone()).await?;
+        transfer::transfer(&source, &target, tell).await?;
     } else {
-        source.save(partial).await?;
+        source.save(draft.path()).await?;
     }
-    store::settle_file(partial)?;
-    Ok(check(&look_at(place, sources).await?).await?)
-}
-
-fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(suffix);
-    file.with_file_name(name)
-}
-
-/// An empty file that its owner alone can read, because a backup holds the secrets of webhooks.
-fn make_private(partial: &Path) -> std::io::Result<()> {
-    for leftover in ["", "-wal", "-shm", "-journal", "-lock"] {
-        match fs::remove_file(beside(partial, leftover)) {
-            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why),
-            _ => {}
-        }
-    }
-    fs::File::options().write(true).create_new(true).mode(0o600).open(partial).map(|_| ())
-}
-
-/// Gives a whole backup its name, for good.
-fn publish(partial: &Path, file: &Path) -> std::io::Result<()> {
-    fs::rename(partial, file)?;
-    let directory = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    fs::File::open(directory)?.sync_all()
+    store::settle_file(draft.path())?;
+    let report = check(&look_at(draft.location(), sources).await?).await?;
+    draft.publish(file).map_err(failed)?;
+    Ok(report)
 }

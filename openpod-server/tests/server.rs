@@ -7,6 +7,7 @@ mod server {
     mod audit;
     mod bad_input;
     mod contention;
+    mod cut_off;
     mod databases;
     mod db_command;
     mod deliveries;

@@ -24,7 +24,8 @@ pub(super) enum Db {
         /// The file to make.
         file: PathBuf,
     },
-    /// Fill an empty database from a backup, and compare what it holds then.
+    /// Fill an empty database from a backup, and compare what it holds then. A backup of an older version is brought to
+    /// this version's schema on the way.
     Restore {
         /// The backup.
         file: PathBuf,
@@ -118,6 +119,7 @@ fn judge(report: &Report) -> Outcome {
 
 /// Prints what two databases have in common.
 fn show(copied: &Copied) -> Outcome {
+    copied.migrated.iter().for_each(|name| answer(format!("took step {name}")));
     answer(format!("{:<22} {:>10}  checksum, the same on both sides", "table", "rows"));
     for Tally { table, rows, checksum } in &copied.tallies {
         answer(format!("{table:<22} {rows:>10}  {}", hex::encode(&checksum[..16])));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use http::{Request, header};
 use openpod_server::store::transfer::{Tally, Tell, TransferError};
-use openpod_server::store::{Address, Location, OpenError, Store, StoreError};
+use openpod_server::store::{Address, Location, OpenError, Opening, STEPS, Store, StoreError};
 use openpod_server::upkeep::{self, UpkeepError};
 use serde_json::{Value, json};
 
@@ -123,7 +123,7 @@ async fn look(place: &Location, town: &Town) -> Vec<Value> {
     seen
 }
 
-fn silent() -> Tell {
+pub(super) fn silent() -> Tell {
     Arc::new(|_: &Tally| {})
 }
 
@@ -221,6 +221,59 @@ async fn a_backup_of_either_engine_is_taken_while_a_server_writes_and_is_restore
         }
         let again = upkeep::back_up(source, &backup, sources(), silent()).await.unwrap_err();
         assert!(matches!(&again, UpkeepError::Exists(path) if *path == backup), "{again}");
+    }
+}
+
+/// A database as the first version wrote it, with so many owners and as many entries in the audit log.
+pub(super) async fn rows_of_the_first_version(file: &Path, count: u32) {
+    let opening = Opening { alone: false, steps: Some(&STEPS[..1]) };
+    drop(Store::open_as(Location::File(file.to_owned()), sources(), opening).await.unwrap());
+    let connection = rusqlite::Connection::open(file).unwrap();
+    for insert in [
+        "INSERT INTO owners (id, login, login_key, password_hash, created_at) \
+         SELECT 'owner-' || i, 'Login ' || i, 'login ' || i, 'x', i FROM n",
+        "INSERT INTO audit_log (id, at, actor_kind, operation, target_kind, target_id, after_json) \
+         SELECT 'entry-' || i, i, 'operator', 'owner create', 'owner', 'owner-' || i, '{}' FROM n",
+    ] {
+        let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)";
+        connection.execute(&format!("{numbers} {insert}"), [count]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_backup_of_an_older_version_is_brought_along_and_one_of_a_newer_version_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let (grown, backup) = (home.path().join("grown.db"), home.path().join("backup.db"));
+    rows_of_the_first_version(&grown, 300).await;
+    let grown = rusqlite::Connection::open(grown).unwrap();
+    grown.execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    let bytes = std::fs::read(&backup).unwrap();
+    for target in empty(home.path(), "restored.db").await {
+        let restored = upkeep::restore(backup.clone(), target.clone(), sources(), silent()).await.unwrap();
+        let steps: Vec<&str> = STEPS[1..].iter().map(|step| step.name).collect();
+        assert_eq!(restored.migrated, steps);
+        is_in_order(&restored.report, 0);
+        let rows = |table| restored.tallies.iter().find(|tally| tally.table == table).unwrap().rows;
+        assert_eq!((rows("owners"), rows("audit_log"), rows("tickets")), (300, 300, 0));
+        // What the first version refused.
+        let insert = "INSERT INTO audit_log (id, at, actor_kind, operation, target_kind, target_id, after_json) \
+                      VALUES ('new', 1, 'platform', 'webhook disable', 'webhook', 'w', '{}')";
+        let store = Store::open(target, sources()).await.unwrap();
+        let write = store.write(move |tx| Box::pin(async move { tx.execute(insert, &[]).await }));
+        assert_eq!(write.await.unwrap_or_else(|error: StoreError| panic!("{error}")), 1);
+    }
+    assert!(std::fs::read(&backup).unwrap() == bytes, "the backup stays as it is");
+    assert!(!home.path().join("backup.db.migrating").exists());
+    for (version, message) in [(99, "start a newer openpod-server"), (0, "schema version 0")] {
+        rusqlite::Connection::open(&backup).unwrap().pragma_update(None, "user_version", version).unwrap();
+        let bytes = std::fs::read(&backup).unwrap();
+        let target = home.path().join("nowhere.db");
+        let to = Location::File(target.clone());
+        let refused = upkeep::restore(backup.clone(), to, sources(), silent()).await.unwrap_err();
+        let expected =
+            matches!(refused, UpkeepError::Open(OpenError::Newer { .. } | OpenError::Older { .. }));
+        assert!(expected && refused.to_string().contains(message), "{refused}");
+        assert!(!target.exists() && std::fs::read(&backup).unwrap() == bytes);
     }
 }
 
