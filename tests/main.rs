@@ -3,10 +3,13 @@
 #![expect(unreachable_pub, reason = "the modules of a program are read as those of a library are")]
 
 #[cfg(test)]
+mod deployed;
+#[cfg(test)]
 mod journeys {
     mod brakes;
     mod claims;
     mod conversations;
+    mod deployed;
     mod happy_path;
     mod hostile;
     mod interruptions;

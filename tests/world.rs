@@ -29,11 +29,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use daemon::Daemon;
-pub use daemon::DaemonSetup;
+pub use daemon::{Daemon, DaemonSetup};
 
 /// A test that waits longer has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Server, forge and owner.
 pub struct World {
@@ -187,8 +186,7 @@ impl World {
 
     /// What a file holds at a branch of the repository, as the forge has it.
     pub fn file_at(&self, project: &Project, branch: &str, path: &str) -> Option<String> {
-        let shown = self.git_in(project, &["show", &format!("{branch}:{path}")]);
-        shown.status.success().then(|| String::from_utf8(shown.stdout).unwrap())
+        file_at(&self.repository(project), branch, path)
     }
 
     /// What git says of the repository, as the forge has it, without the last line's end.
@@ -262,8 +260,16 @@ fn configuration(directory: &Path) -> Config {
     Config::load(Some(&file), &[]).unwrap()
 }
 
+/// What a file of a bare repository holds at a branch.
+pub fn file_at(repository: &Path, branch: &str, path: &str) -> Option<String> {
+    let spec = format!("{branch}:{path}");
+    let shown =
+        std::process::Command::new("git").arg("-C").arg(repository).args(["show", &spec]).output().unwrap();
+    shown.status.success().then(|| String::from_utf8(shown.stdout).unwrap())
+}
+
 /// The command lines of processes whose working directory lies in here.
-fn processes_within(directory: &Path) -> Vec<String> {
+pub fn processes_within(directory: &Path) -> Vec<String> {
     let directory = directory.canonicalize().unwrap();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {

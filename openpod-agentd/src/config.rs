@@ -41,6 +41,7 @@ use crate::job::Rules;
 use crate::job::policy::Policy;
 use crate::workspace::Limits;
 use check::Check;
+use openpod_sdk::Dialect;
 use openpod_sdk::api::register::NewAgent;
 
 /// What can be written in the file. Every key has a default but `server.url`, `data_dir` and `executor.command`.
@@ -111,6 +112,8 @@ pub struct Config {
 pub struct Registration {
     /// The platform's address.
     pub url: String,
+    /// How it speaks; it is asked where nothing is said.
+    pub dialect: Option<Dialect>,
     /// Where the key goes.
     pub key_file: PathBuf,
     /// Who we are.
@@ -129,7 +132,12 @@ impl RawConfig {
         check.require(self.max_runs != Some(0), "max_runs", "must be at least 1");
         let config = Config {
             max_runs: self.max_runs,
-            server: Server { url: self.server.url(&mut check), timeout: self.server.timeout(&mut check) },
+            server: Server {
+                url: self.server.url(&mut check),
+                requests_per_minute: self.server.requests_per_minute(&mut check),
+                dialect: self.server.dialect(&mut check),
+                timeout: self.server.timeout(&mut check),
+            },
             agents: agents::validate(self.agents, self.server, self.policy, &data_dir, &mut check),
             heartbeat: self.heartbeat.validate(&mut check),
             webhook: self.webhook.validate(&mut check),
@@ -162,14 +170,14 @@ impl RawConfig {
             Some(member) => member.key_file(&RawMember::directory(&data_dir, &agent.name)),
             None => self.server.key_file(&data_dir),
         };
-        let url = self.server.url(&mut check);
-        check.done(Registration { url, key_file, agent })
+        let (url, dialect) = (self.server.url(&mut check), self.server.dialect(&mut check));
+        check.done(Registration { url, dialect, key_file, agent })
     }
 }
 
 impl Config {
     /// What all that says about the jobs of an agent with this policy.
-    pub fn rules(&self, policy: &Policy) -> Rules {
+    pub fn rules(&self, policy: &Policy, dialect: Dialect) -> Rules {
         let tickets = &policy.tickets;
         Rules {
             max_attempts: tickets.max_attempts,
@@ -179,6 +187,7 @@ impl Config {
             wall: self.executor.limits.wall,
             budgets: self.brakes.budgets,
             breaker: self.brakes.breaker,
+            silent_revisions: dialect == Dialect::Deployed,
         }
     }
 }

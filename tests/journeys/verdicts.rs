@@ -5,7 +5,7 @@ use super::happy_path::ANSWERS;
 use crate::world::World;
 
 /// Answers 42; asked again, appends why. Its task is in the file and on the standard input, and both are the same.
-const LISTENS: &str = r#"
+pub const LISTENS: &str = r#"
 set -e
 cd "$OPENPOD_WORKSPACE"
 cat > "$OPENPOD_RUN_DIR/stdin.json"

@@ -31,12 +31,24 @@ pub struct Daemon {
 impl World {
     /// Registers an agent and prepares a daemon for it that claims free tickets and looks only when it is woken.
     pub async fn daemon(&self, name: &str, worker: &str) -> DaemonSetup {
-        let (agent, key) = self.register(name).await;
-        let directory = self.directory(name);
+        let agent = self.register(name).await;
+        DaemonSetup::prepare(self.directory(name), &self.url, name, worker, agent)
+    }
+}
+
+impl DaemonSetup {
+    /// A daemon in a directory of its own, for an agent of the platform at this address.
+    pub fn prepare(
+        directory: PathBuf,
+        url: &str,
+        name: &str,
+        worker: &str,
+        (agent, key): (Client, Secret),
+    ) -> DaemonSetup {
         let script = directory.join("worker.sh");
         std::fs::write(&script, worker).unwrap();
         let mut config = RawConfig { data_dir: Some(directory.join("data")), ..RawConfig::default() };
-        config.server.url = Some(self.url.clone());
+        config.server.url = Some(url.to_owned());
         config.server.key = Some(key.clone());
         config.agent.name = Some(name.to_owned());
         config.agent.capabilities = vec!["shell".to_owned()];
@@ -50,9 +62,7 @@ impl World {
         }
         DaemonSetup { config, agent, key, webhook: true }
     }
-}
 
-impl DaemonSetup {
     /// No webhook; the heartbeat comes every twentieth of a second.
     pub fn by_heartbeat_alone(mut self) -> Self {
         self.webhook = false;

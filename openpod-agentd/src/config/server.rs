@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use openpod_sdk::Secret;
+use openpod_sdk::{Dialect, Secret};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -16,6 +16,10 @@ use super::check::Check;
 pub struct RawServer {
     /// The platform's address, such as `https://openpod.work`. Required.
     pub url: Option<String>,
+    /// How the platform speaks: `documented`, `deployed`, or `auto`, which takes it from the key. `auto` unless told.
+    pub dialect: Option<String>,
+    /// How many calls may begin within a minute: 60 on the deployed service and no limit elsewhere, unless told.
+    pub requests_per_minute: Option<u32>,
     /// The agent's key. Better kept in a file.
     pub key: Option<Secret>,
     /// The file that holds the key: `agent.key` in the data directory unless told.
@@ -31,6 +35,10 @@ pub struct Server {
     pub url: String,
     /// How long one answer may take.
     pub timeout: Duration,
+    /// How many calls may begin within a minute, where that is not left to the dialect.
+    pub requests_per_minute: Option<u32>,
+    /// How it speaks, where that is not left to the key.
+    pub dialect: Option<Dialect>,
 }
 
 /// Where a key is.
@@ -52,6 +60,22 @@ impl RawServer {
             Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         check.require(good, "server.url", "must be an http or https address, such as https://openpod.work");
         url.clone()
+    }
+
+    pub(super) fn requests_per_minute(&self, check: &mut Check) -> Option<u32> {
+        check.require(
+            self.requests_per_minute != Some(0),
+            "server.requests_per_minute",
+            "must be at least 1",
+        );
+        self.requests_per_minute
+    }
+
+    pub(super) fn dialect(&self, check: &mut Check) -> Option<Dialect> {
+        let named = self.dialect.as_deref().filter(|name| *name != "auto")?;
+        let dialect = named.parse().ok();
+        check.require(dialect.is_some(), "server.dialect", "must be auto, documented or deployed");
+        dialect
     }
 
     pub(super) fn key_file(&self, data_dir: &Path) -> PathBuf {

@@ -50,6 +50,25 @@ fn a_budget_has_its_defaults_where_nothing_is_said_and_no_limit_where_zero_is() 
 }
 
 #[test]
+fn how_the_platform_speaks_is_left_to_the_key_unless_it_is_said() {
+    let said = |line: &str| {
+        let server = read(&GOOD.replace("[server]", &format!("[server]\n{line}")), &[])?.server;
+        Ok::<_, String>((server.dialect, server.requests_per_minute))
+    };
+    assert_eq!((said(""), said("dialect = \"auto\"")), (Ok((None, None)), Ok((None, None))));
+    assert_eq!(said("dialect = \"documented\""), Ok((Some(Dialect::Documented), None)));
+    let both = "dialect = \"deployed\"\nrequests_per_minute = 30";
+    assert_eq!(said(both), Ok((Some(Dialect::Deployed), Some(30))));
+    let wrong = said("dialect = \"old\"").unwrap_err();
+    assert!(
+        wrong.contains("server.dialect = \"old\"") && wrong.contains("auto, documented or deployed"),
+        "{wrong}"
+    );
+    let wrong = said("requests_per_minute = 0").unwrap_err();
+    assert!(wrong.contains("server.requests_per_minute = 0") && wrong.contains("at least 1"), "{wrong}");
+}
+
+#[test]
 fn the_environment_wins_over_the_file_and_flags_over_both() {
     let environment = [
         ("OPENPOD_AGENTD_HEARTBEAT__INTERVAL_SECONDS", "5"),

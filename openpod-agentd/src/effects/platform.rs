@@ -86,7 +86,11 @@ impl Effects {
         {
             return Ok(Input::Claimed { version });
         }
-        let error = match self.patch(job, version, &TicketPatch::status(TicketStatus::InProgress)).await {
+        let claimed = match version {
+            Some(_) => self.patch(job, version, &TicketPatch::status(TicketStatus::InProgress)).await,
+            None => self.client.claim_ticket(&job.ticket, &self.me.id).await,
+        };
+        let error = match claimed {
             Ok(ticket) => return Ok(Input::Claimed { version: ticket.version }),
             Err(error) => error,
         };

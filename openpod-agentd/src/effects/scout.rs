@@ -2,9 +2,10 @@
 
 use openpod_sdk::api::applications::{Application, ApplicationFilter};
 use openpod_sdk::api::positions::{Position, PositionFilter};
+use openpod_sdk::api::projects::ProjectFilter;
 use openpod_sdk::api::tickets::{Assignee, Ticket, TicketFilter};
 use openpod_sdk::api::{Page, ProjectId, TicketStatus};
-use openpod_sdk::{Client, Error};
+use openpod_sdk::{Client, Dialect, Error, ErrorKind};
 
 use super::failure::{failure_of, is_out_of_sight};
 use crate::event::Finds;
@@ -60,15 +61,33 @@ async fn free_tickets(client: &Client, project: &ProjectId) -> Result<Vec<Ticket
             cursor,
             ..TicketFilter::of(project.clone())
         };
-        list.add(client.list_tickets(&filter).await?);
+        list.add(shown(client.list_tickets(&filter).await, filter.cursor.is_some())?);
     }
     Ok(list.found)
 }
 
+/// The deployed service has no list of all positions, only one for each project.
 async fn positions(client: &Client) -> Result<Vec<Position>, Error> {
+    if client.dialect() == Dialect::Documented {
+        return positions_of(client, None).await;
+    }
+    let mut found = Vec::new();
+    for project in client.list_projects(&ProjectFilter::default()).await?.data {
+        match positions_of(client, Some(&project.id)).await {
+            Ok(positions) => found.extend(positions),
+            // It was closed in the meantime.
+            Err(error) if error.status() == Some(404) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+async fn positions_of(client: &Client, project: Option<&ProjectId>) -> Result<Vec<Position>, Error> {
     let mut list = List::begin();
     while let Some(cursor) = list.next() {
-        let filter = PositionFilter { limit: Some(100), cursor, ..PositionFilter::default() };
+        let project_id = project.cloned();
+        let filter = PositionFilter { project_id, limit: Some(100), cursor, ..PositionFilter::default() };
         list.add(client.list_positions(&filter).await?);
     }
     Ok(list.found)
@@ -78,9 +97,17 @@ async fn applications(client: &Client) -> Result<Vec<Application>, Error> {
     let mut list = List::begin();
     while let Some(cursor) = list.next() {
         let filter = ApplicationFilter { limit: Some(100), cursor, ..ApplicationFilter::default() };
-        list.add(client.list_applications(&filter).await?);
+        list.add(shown(client.list_applications(&filter).await, filter.cursor.is_some())?);
     }
     Ok(list.found)
+}
+
+/// A page beyond what the service shows has nothing on it.
+fn shown<T>(page: Result<Page<T>, Error>, is_further: bool) -> Result<Page<T>, Error> {
+    match page {
+        Err(error) if is_further && error.kind() == ErrorKind::Unsupported => Ok(Page::last(Vec::new())),
+        other => other,
+    }
 }
 
 /// A list that is read page after page, until there is none left or enough is read.

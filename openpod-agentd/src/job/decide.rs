@@ -34,6 +34,8 @@ pub struct Rules {
     pub budgets: Budgets,
     /// When the breaker opens.
     pub breaker: BreakerRules,
+    /// The platform never says that a change is asked for; a ticket that is open again after it was handed in is enough.
+    pub silent_revisions: bool,
 }
 
 /// What becomes of a ticket that is given up.
@@ -181,6 +183,7 @@ fn seen(job: Job, standing: Standing, asked_at: Timestamp, now: Timestamp, rules
     let ignored = Step { job: job.clone(), effect: None };
     let newer = match (standing.version(), job.version) {
         (Some(seen), Some(known)) => seen > known,
+        (None, None) if job.is_open() && rules.silent_revisions => asked_at > job.touched,
         (None, None) if job.is_open() || job.state.is_left() => {
             standing == Standing::Open { revision: true, version: None }
         }

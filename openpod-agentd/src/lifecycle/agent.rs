@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use openpod_sdk::Client;
+use openpod_sdk::api::TicketStatus;
 use openpod_sdk::clock::Clock;
+use openpod_sdk::{Client, Dialect};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -89,6 +90,9 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
     parts::private(&agent.directory)?;
     let key = parts::key(&agent.key)?;
     let client = parts::client(&shared.connections, config, key.clone(), tools)?;
+    if client.dialect() == Dialect::Deployed && agent.policy.tickets.finish_as == TicketStatus::Done {
+        return Err(RunError::CannotFinish);
+    }
     shared.board.not_at_work(agent.title(), "the platform has not said yet who it is".to_owned());
     let start = tokio::select! {
         start = Start::load(&agent.directory, &client, tools, &stop) => start?,
@@ -136,7 +140,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
     let daemon = Daemon::new(daemon::Parts {
         me,
         policy: agent.policy.clone(),
-        rules: config.rules(&agent.policy),
+        rules: config.rules(&agent.policy, client.dialect()),
         pace: config.heartbeat,
         retention: config.retention.jobs,
         branch_prefix: config.git.branch_prefix.clone(),

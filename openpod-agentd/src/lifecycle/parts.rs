@@ -44,6 +44,9 @@ pub enum RunError {
     /// The platform's address or the key cannot be used.
     #[error("server.url: {0}")]
     Client(#[from] openpod_sdk::client::BuildError),
+    /// The platform speaks a dialect in which a worker cannot finish a ticket.
+    #[error("policy.tickets.finish_as must be in_review: on this platform a worker cannot set done")]
+    CannotFinish,
     /// The platform does not know the key.
     #[error("the platform refuses the key: {0}")]
     Refused(openpod_sdk::Error),
@@ -242,7 +245,13 @@ pub(super) fn client(
     tools: &Tools,
 ) -> Result<Client, RunError> {
     let random = Arc::clone(&tools.randomness);
-    let builder = Client::builder(&config.server.url).connections_of(connections);
+    let mut builder = Client::builder(&config.server.url).connections_of(connections);
+    if let Some(dialect) = config.server.dialect {
+        builder = builder.dialect(dialect);
+    }
+    if let Some(most) = config.server.requests_per_minute {
+        builder = builder.requests_per_minute(most);
+    }
     Ok(builder.key(key).random(move || random()).build()?)
 }
 

@@ -42,11 +42,18 @@ pub enum RegisterError {
 
 /// Registers an agent. The file for the key is made before the platform is asked, because it shows the key only once.
 pub async fn register(registration: Registration) -> Result<Registered, RegisterError> {
-    let Registration { url, key_file, agent } = registration;
+    let Registration { url, dialect, key_file, agent } = registration;
     let client =
         Client::builder(url).user_agent(concat!("openpod-agentd/", env!("CARGO_PKG_VERSION"))).build()?;
     let mut file = create(&key_file)?;
-    let answer = client.register_agent(&agent).await.inspect_err(|_| {
+    let ask = async {
+        let client = match dialect {
+            Some(dialect) => client.speaking(dialect),
+            None => client.detect().await?,
+        };
+        client.register_agent(&agent).await
+    };
+    let answer = ask.await.inspect_err(|_| {
         // Nothing was written to it; an empty file would stand in the way of the next attempt.
         let _ = std::fs::remove_file(&key_file);
     })?;
@@ -90,7 +97,7 @@ mod tests {
     }
 
     fn registration(server: &MockServer, key_file: PathBuf) -> Registration {
-        Registration { url: server.uri(), key_file, agent: NewAgent::new("crab", ["rust"]) }
+        Registration { url: server.uri(), dialect: None, key_file, agent: NewAgent::new("crab", ["rust"]) }
     }
 
     #[tokio::test]
@@ -107,7 +114,8 @@ mod tests {
 
         let again = register(registration(&server, key_file)).await;
         assert!(matches!(again, Err(RegisterError::KeyFileExists(_))), "{again:?}");
-        assert_eq!(server.received_requests().await.unwrap().len(), 1);
+        let asked = server.received_requests().await.unwrap();
+        assert_eq!(asked.iter().filter(|request| request.method == "POST").count(), 1);
     }
 
     #[tokio::test]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openpod_sdk::Client;
 use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::Clock;
+use openpod_sdk::{Client, Dialect};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +44,7 @@ impl Heartbeat {
             let asked_at = self.clock.now();
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
-                answer = self.client.heartbeat(last) => answer,
+                answer = self.client.heartbeat(since(self.client.dialect(), last)) => answer,
             };
             let answer = answer.map_err(|error| failure_of(&error));
             failures = if answer.is_ok() { 0 } else { failures + 1 };
@@ -70,6 +70,14 @@ impl Heartbeat {
         }
         tokio::time::sleep(GAP.min(pause)).await;
         let _ = tokio::time::timeout(pause.saturating_sub(GAP), self.wake.notified()).await;
+    }
+}
+
+/// What to ask for. The deployed service lists only what changed since then; a ticket that had to wait would be forgotten.
+fn since(dialect: Dialect, last: Option<Timestamp>) -> Option<Timestamp> {
+    match dialect {
+        Dialect::Documented => last,
+        Dialect::Deployed => Some(Timestamp::from_micros(0)),
     }
 }
 

@@ -17,6 +17,7 @@ const RULES: Rules = Rules {
         daemon: budget(9, 4000, 2500),
     },
     breaker: BreakerRules { failures: 3, pause: MINUTE, longest: Duration::from_secs(240) },
+    silent_revisions: false,
 };
 
 const fn budget(runs: u32, seconds: u64, tokens: u64) -> Budget {

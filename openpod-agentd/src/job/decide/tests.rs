@@ -18,6 +18,7 @@ const RULES: Rules = Rules {
     wall: Duration::from_secs(600),
     budgets: Budgets { run: NO_LIMIT, ticket: NONE, day: NONE, daemon: NONE },
     breaker: BreakerRules { failures: 5, pause: Duration::from_secs(60), longest: Duration::from_secs(3600) },
+    silent_revisions: false,
 };
 const NO_LIMIT: Allowance = Allowance { wall: Duration::ZERO, tokens: None, cost_micros: None };
 const NONE: Budget = Budget { runs: None, run_time: None, tokens: None, cost_micros: None };
@@ -334,6 +335,15 @@ fn a_platform_without_versions_must_say_that_a_change_is_asked_for() {
         after(delivered.clone(), [Input::Seen { standing, asked_at: at(seconds) }]).job.state.name()
     };
     assert_eq!((see(false, 500), see(true, 500), see(true, 50)), ("delivered", "revised", "delivered"));
+
+    let silent = Rules { silent_revisions: true, ..RULES };
+    let see = |standing, seconds| {
+        let seen = Input::Seen { standing, asked_at: at(seconds) };
+        decide(&delivered, seen, at(seconds), &silent).job.state.name()
+    };
+    let open = Standing::Open { revision: false, version: None };
+    assert_eq!((see(open.clone(), 500), see(open, 50)), ("revised", "delivered"), "unless it never does");
+    assert_eq!(see(Standing::HandedIn { version: None }, 500), "delivered");
 }
 
 #[test]

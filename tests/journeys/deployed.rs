@@ -1,0 +1,94 @@
+//! The daemon's journeys against the service as it is deployed: no versions, no verdict on a ticket, no `done` of a
+//! worker's, a heartbeat that tells only what changed, and a claim that must name who claims.
+
+use openpod_sdk::api::tickets::{Judgement, TicketPatch};
+use openpod_sdk::api::{Cents, TicketStatus};
+use openpod_sdk::{Dialect, ErrorKind};
+
+use super::happy_path::ANSWERS;
+use super::verdicts::LISTENS;
+use crate::deployed::{Deployed, Role};
+
+#[tokio::test]
+async fn an_agent_claims_a_free_ticket_of_the_deployed_service_does_it_and_is_paid() {
+    let world = Deployed::begin().await;
+    let daemon = world.daemon("ada", ANSWERS).await;
+    assert_eq!(daemon.agent.dialect(), Dialect::Deployed, "the key tells it");
+    world.hire(&daemon.agent, Role::Worker).await;
+    let id = world.ticket("Answer the question").await;
+    let running = daemon.start().await;
+
+    let ticket =
+        world.ticket_when(&id, "the work is handed in", |t| t.status == TicketStatus::InReview).await;
+    let branch = ticket.branch_name.clone().unwrap();
+    assert_eq!(world.file_at(&branch, "answer.txt").as_deref(), Some("42\n"));
+    let me = daemon.agent.me().await.unwrap().agent_key.id;
+    assert_eq!(ticket.assignee_agent_key_id, Some(me));
+    let [deliverable] = &ticket.deliverables[..] else { panic!("{:?}", ticket.deliverables) };
+    assert_eq!(deliverable.content_hash.as_ref().map(String::len), Some(64));
+    let ticket = world
+        .ticket_when(&id, "the worker's words arrive", |t| {
+            t.comments.as_ref().is_some_and(|said| !said.is_empty())
+        })
+        .await;
+    assert!(ticket.comments.unwrap()[0].content.contains("The answer is in its file."));
+
+    let judged = world.manager.approve_ticket(&id, &Judgement::approve(Cents(5000))).await.unwrap();
+    assert_eq!(judged.transaction.unwrap().commission_cents, Cents(500));
+    let balance = daemon.agent.balance().await.unwrap().ledger;
+    assert_eq!(balance.total_earned_cents, Cents(4500));
+    world.end([running]).await;
+}
+
+#[tokio::test]
+async fn a_revision_that_the_deployed_service_shows_by_the_status_alone_is_worked_on() {
+    let world = Deployed::begin().await;
+    let daemon = world.daemon("ada", LISTENS).await;
+    world.hire(&daemon.agent, Role::Worker).await;
+    let id = world.ticket("Answer the question").await;
+    let running = daemon.start().await;
+    let handed_in = |t: &openpod_sdk::api::tickets::Ticket| {
+        t.status == TicketStatus::InReview && t.comments.as_ref().is_some_and(|said| !said.is_empty())
+    };
+    let first = world.ticket_when(&id, "the work is handed in", handed_in).await;
+
+    // Its verdict reaches nobody as a comment; so the manager writes one.
+    world.manager.add_comment(&id, "Please say why.").await.unwrap();
+    world.manager.approve_ticket(&id, &Judgement::revise("Please say why.")).await.unwrap();
+    let second = world
+        .ticket_when(&id, "the revision is handed in", |t| {
+            handed_in(t) && t.deliverables != first.deliverables
+        })
+        .await;
+    assert_eq!(second.branch_name, first.branch_name);
+    assert_eq!(second.deliverables[0].url, first.deliverables[0].url);
+    let text = world.file_at(&second.branch_name.unwrap(), "answer.txt").unwrap();
+    assert_eq!(text, "42\nbecause it was computed\n");
+    world.manager.approve_ticket(&id, &Judgement::approve(Cents(5000))).await.unwrap();
+    world.end([running]).await;
+}
+
+#[tokio::test]
+async fn the_roles_and_moves_of_the_deployed_service_are_met_with_typed_refusals() {
+    let world = Deployed::begin().await;
+    let worker = world.daemon("ada", ANSWERS).await.agent;
+    world.hire(&worker, Role::Worker).await;
+    let id = world.ticket("Answer the question").await;
+    let me = worker.me().await.unwrap().agent_key.id;
+    let status = TicketPatch::status;
+
+    let unclaimed = worker.update_ticket(&id, &status(TicketStatus::InProgress)).await.unwrap_err();
+    assert_eq!(unclaimed.status(), Some(403), "a free ticket wants a name");
+    worker.claim_ticket(&id, &me).await.unwrap();
+    let done = worker.update_ticket(&id, &status(TicketStatus::Done)).await.unwrap_err();
+    assert_eq!((done.kind(), done.status()), (ErrorKind::Unsupported, None));
+    worker.update_ticket(&id, &status(TicketStatus::InReview)).await.unwrap();
+    assert_eq!(worker.my_tickets().await.unwrap().len(), 1);
+    let own = worker.approve_ticket(&id, &Judgement::approve(Cents(5))).await.unwrap_err();
+    assert_eq!(own.status(), Some(403));
+    let judged = world.manager.approve_ticket(&id, &Judgement::approve(Cents(5))).await.unwrap();
+    assert_eq!(judged.transaction.unwrap().commission_cents, Cents(1));
+    let again = world.manager.approve_ticket(&id, &Judgement::approve(Cents(5))).await.unwrap_err();
+    assert_eq!(again.status(), Some(409));
+    world.end([]).await;
+}
