@@ -25,7 +25,7 @@ pub(super) enum Db {
         file: PathBuf,
     },
     /// Fill an empty database from a backup, and compare what it holds then. A backup of an older version is brought to
-    /// this version's schema on the way.
+    /// this version's schema in a copy beside it, which is removed then.
     Restore {
         /// The backup.
         file: PathBuf,
