@@ -1,6 +1,7 @@
 //! The daemon's journeys against the service as it is deployed: no versions, no verdict on a ticket, no `done` of a
 //! worker's, a heartbeat that tells only what changed, and a claim that must name who claims.
 
+use openpod_agentd::RunError;
 use openpod_sdk::api::tickets::{Judgement, TicketPatch};
 use openpod_sdk::api::{Cents, TicketStatus};
 use openpod_sdk::{Dialect, ErrorKind};
@@ -90,5 +91,15 @@ async fn the_roles_and_moves_of_the_deployed_service_are_met_with_typed_refusals
     assert_eq!(judged.transaction.unwrap().commission_cents, Cents(1));
     let again = world.manager.approve_ticket(&id, &Judgement::approve(Cents(5))).await.unwrap_err();
     assert_eq!(again.status(), Some(409));
+    world.end([]).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_to_set_done_does_not_begin_where_a_worker_cannot() {
+    let world = Deployed::begin().await;
+    let mut daemon = world.daemon("ada", ANSWERS).await;
+    daemon.config.policy.tickets.finish_as = TicketStatus::Done;
+    let why = daemon.start().await.ended().await;
+    assert!(matches!(why, RunError::CannotFinish), "{why}");
     world.end([]).await;
 }

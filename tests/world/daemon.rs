@@ -132,6 +132,12 @@ impl World {
 }
 
 impl Daemon {
+    /// Waits until it ends by itself, and tells why.
+    pub async fn ended(self) -> RunError {
+        let ended = tokio::time::timeout(PATIENCE, self.running).await.expect("it ends by itself");
+        ended.unwrap().unwrap_err()
+    }
+
     /// Stops it gracefully.
     pub async fn stop(self) {
         self.stop.cancel();
