@@ -83,6 +83,8 @@ impl Program {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             command
         };
+        let made = command().args(["db", "migrate"]).status().expect("the program runs");
+        assert!(made.success(), "a database is made where one is asked for");
         let mut owner = command().args(["owner", "create", "olga"]).spawn().expect("the program runs");
         let input = owner.stdin.take().map(|mut input| input.write_all(b"correct horse battery\n"));
         input.expect("the input is a pipe").expect("the program reads the password");
