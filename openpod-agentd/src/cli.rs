@@ -1,6 +1,7 @@
 //! The command line: each command in a file of its own.
 
 mod cancel;
+mod doctor;
 mod drain;
 mod logs;
 mod register;
@@ -31,6 +32,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Register an agent on the platform and keep its key in a file.
     Register(register::Register),
+    /// Look whether a daemon would work here, and what to do where it would not.
+    Doctor(doctor::Doctor),
     /// Work until a signal comes: the first one finishes, the second one stops.
     Run(run::Run),
     /// Show the agents, what they work on and since when, and what waits.
@@ -104,6 +107,7 @@ impl Cli {
     pub(crate) fn execute(self) -> ExitCode {
         let outcome = match self.command {
             Command::Register(register) => register.execute(),
+            Command::Doctor(doctor) => doctor.execute(),
             Command::Run(run) => run.execute(),
             Command::Status(status) => status.execute(),
             Command::Why(why) => why.execute(),

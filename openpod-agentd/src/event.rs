@@ -27,6 +27,8 @@ pub enum Event {
         asked_at: Timestamp,
         /// What it told.
         answer: Result<Box<Heartbeat>, Failure>,
+        /// When the next one is sent, unless something wakes it.
+        next_at: Timestamp,
     },
     /// Somebody looked at a ticket.
     Looked {

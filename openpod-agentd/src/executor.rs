@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use self::disk::Disk;
+pub(crate) use self::disk::room;
 pub(crate) use self::environment::INHERITED;
 use self::files::RunFiles;
 use self::log::Log;

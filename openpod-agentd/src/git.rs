@@ -23,6 +23,7 @@ pub struct Git {
     program: PathBuf,
     path: OsString,
     home: PathBuf,
+    version: Version,
     /// How long a remote may be silent.
     silence: Duration,
 }
@@ -63,7 +64,8 @@ impl Git {
     pub async fn find_on(path: &OsStr, home: &Path) -> Result<Git, GitMissing> {
         let path = absolute_entries(path);
         let program = find_program("git", &path).ok_or(GitMissing::NotFound)?;
-        let git = Git { program, path, home: home.to_owned(), silence: Duration::from_secs(60) };
+        let silence = Duration::from_secs(60);
+        let git = Git { program, path, home: home.to_owned(), version: Version(0, 0), silence };
         let unusable = |reason: String| GitMissing::Unusable { program: git.program.clone(), reason };
         let answer = git.command(["--version"]).line().await.map_err(|error| unusable(error.to_string()))?;
         match version(&answer) {
@@ -71,7 +73,7 @@ impl Git {
             Some(found) if found < FLOOR => {
                 Err(GitMissing::TooOld { program: git.program, found: found.to_string() })
             }
-            Some(_) => Ok(git),
+            Some(version) => Ok(Git { version, ..git }),
         }
     }
 
@@ -93,6 +95,12 @@ impl Git {
         args: impl IntoIterator<Item = I>,
     ) -> GitCommand {
         GitCommand::new(self, args).env("GIT_DIR", git_dir)
+    }
+}
+
+impl std::fmt::Display for Git {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, git {}", self.program.display(), self.version)
     }
 }
 

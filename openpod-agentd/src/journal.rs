@@ -16,6 +16,7 @@ mod entry;
 mod replay;
 mod writer;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use openpod_sdk::api::TicketId;
@@ -35,6 +36,9 @@ pub enum JournalError {
     /// SQLite's complaint.
     #[error("the journal {}: {source}", path.display())]
     Database { path: PathBuf, source: rusqlite::Error },
+    /// Others could read it, or its own user could not.
+    #[error("the journal {}: {source}", path.display())]
+    Mode { path: PathBuf, source: std::io::Error },
     /// It was written by a newer daemon.
     #[error("the journal {} has format {found}, this version knows {FORMAT}; use the daemon that wrote it", path.display())]
     Newer { path: PathBuf, found: i64 },
@@ -95,6 +99,9 @@ const SCHEMA: &str = "
 fn connect(path: &Path) -> Result<rusqlite::Connection, JournalError> {
     let wrong = |source| JournalError::Database { path: path.to_owned(), source };
     let connection = rusqlite::Connection::open(path).map_err(wrong)?;
+    // Its write-ahead log gets the same mode.
+    let private = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
+    private.map_err(|source| JournalError::Mode { path: path.to_owned(), source })?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(wrong)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(wrong)?;
     connection.pragma_update(None, "busy_timeout", 5000).map_err(wrong)?;

@@ -41,8 +41,9 @@ pub mod workspace;
 
 pub mod shim;
 
+mod custody;
 pub mod executor;
 mod process;
 mod redaction;
 
-pub use lifecycle::{RunError, Supervisor, Wiring, helper_entry, register, run};
+pub use lifecycle::{Finding, Health, RunError, Supervisor, Wiring, examine, helper_entry, register, run};

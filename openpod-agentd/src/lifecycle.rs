@@ -3,6 +3,7 @@
 mod agent;
 mod board;
 mod confinement;
+mod doctor;
 mod monitor;
 mod parts;
 mod registration;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use confinement::ConfinementError;
+pub use doctor::{Finding, Health, examine};
 pub use parts::RunError;
 pub use registration::{RegisterError, Registered, register};
 

@@ -55,6 +55,20 @@ pub fn render(report: &Report) -> String {
         Some(agent.waiting.len() as f64)
     });
     page.each(
+        "openpod_agentd_outbox_depth",
+        "gauge",
+        "Effects that are written down and not done yet.",
+        agents,
+        |agent| Some(agent.outbox as f64),
+    );
+    page.each(
+        "openpod_agentd_kept",
+        "gauge",
+        "Directories that are over, and not removed.",
+        agents,
+        |agent| Some(agent.kept.len() as f64),
+    );
+    page.each(
         "openpod_agentd_effects_retrying",
         "gauge",
         "Effects that did not succeed and are tried again.",
@@ -159,6 +173,7 @@ mod tests {
             name: "a \"crab\"".into(),
             seen_at: Some(Timestamp::from_micros(8_500_000)),
             places: 2,
+            outbox: 3,
             heartbeats: (7, 1),
             states: [("running".to_owned(), 1)].into(),
             effects: [("push/network".to_owned(), 3)].into(),
@@ -181,6 +196,7 @@ mod tests {
             "openpod_agentd_uptime_seconds 10",
             "openpod_agentd_heartbeat_age_seconds{agent=\"a \\\"crab\\\"\"} 1.5",
             "openpod_agentd_heartbeats_total{agent=\"a \\\"crab\\\"\"} 7",
+            "openpod_agentd_outbox_depth{agent=\"a \\\"crab\\\"\"} 3",
             "openpod_agentd_jobs{agent=\"a \\\"crab\\\"\",state=\"running\"} 1",
             "openpod_agentd_effects_total{agent=\"a \\\"crab\\\"\",effect=\"push\",outcome=\"network\"} 3",
         ] {

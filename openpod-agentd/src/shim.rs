@@ -96,6 +96,11 @@ pub(crate) enum Status {
     Void,
 }
 
+/// Whether this belongs to a shim, of what lies in the directory of a job's runs.
+pub(crate) fn is_of_a_shim(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "shim")
+}
+
 /// Why a shim could not be started or followed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ShimError {
@@ -133,7 +138,7 @@ impl Place {
     /// All that lie in the directory of a job.
     pub(crate) fn all_in(runs: &Path) -> Vec<Self> {
         let entries = std::fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
-        let shims = entries.filter(|path| path.extension().is_some_and(|extension| extension == "shim"));
+        let shims = entries.filter(|path| is_of_a_shim(path));
         shims.map(|directory| Self { directory }).collect()
     }
 

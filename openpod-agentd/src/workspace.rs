@@ -147,6 +147,11 @@ impl Workspaces {
         Ok(Self { layout, ..self.clone() })
     }
 
+    /// The daemon's data directory.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.layout.root().to_owned()
+    }
+
     /// Where jobs have their directories.
     pub fn jobs_dir(&self) -> PathBuf {
         self.layout.jobs()

@@ -12,6 +12,8 @@ mod brakes;
 mod command_line;
 #[path = "agentd/confinement.rs"]
 mod confinement;
+#[path = "agentd/doctor.rs"]
+mod doctor;
 #[path = "agentd/executor_run.rs"]
 mod executor_run;
 #[path = "agentd/forgetting.rs"]

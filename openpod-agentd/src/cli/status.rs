@@ -74,7 +74,8 @@ fn tell_agent(agent: &AgentReport, now: Timestamp) {
         (None, Some(why)) => format!("has not seen the platform: {why}"),
         (None, None) => "is looking at the platform for the first time".to_owned(),
     };
-    show(format_args!("{name}: {seen}; {} of {} places taken", agent.places_taken, agent.places));
+    let next = agent.next_look_at.map(|next| format!(", next in {}", ago(next, now))).unwrap_or_default();
+    show(format_args!("{name}: {seen}{next}; {} of {} places taken", agent.places_taken, agent.places));
     let SpentReport { runs, run_seconds, tokens, cost_micros } = agent.spent_today;
     let cost = cost_micros as f64 / 1e6;
     show(format_args!("  today {runs} runs, {run_seconds:.0} s; as they say {tokens} tokens, {cost:.2} USD"));

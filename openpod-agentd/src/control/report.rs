@@ -49,6 +49,12 @@ pub struct AgentReport {
     pub seen_at: Option<Timestamp>,
     /// Why it was not seen since.
     pub unseen: Option<String>,
+    /// When the platform is looked at next, unless something happens before.
+    #[serde(default)]
+    pub next_look_at: Option<Timestamp>,
+    /// What is written down to be done outside of the daemon, and is not done yet.
+    #[serde(default)]
+    pub outbox: usize,
     /// How many tickets it works on.
     pub places_taken: usize,
     /// How many it may.

@@ -106,6 +106,8 @@ impl Daemon {
             not_ready: None,
             seen_at: self.tally.seen_at,
             unseen: self.tally.unseen.clone(),
+            next_look_at: self.tally.next_at,
+            outbox: self.jobs.values().filter(|job| job.pending().is_some()).count() + self.applying.len(),
             places_taken: self.places_taken(),
             places: self.policy.tickets.max_concurrent,
             spent_today: self.brakes.spent().0.into(),

@@ -13,6 +13,8 @@ pub(super) struct Tally {
     pub(super) seen_at: Option<Timestamp>,
     /// Why it was not seen since.
     pub(super) unseen: Option<String>,
+    /// When it is looked at next, unless something happens before.
+    pub(super) next_at: Option<Timestamp>,
     /// All, and those that failed.
     pub(super) heartbeats: (u64, u64),
     effects: BTreeMap<(&'static str, &'static str), u64>,
@@ -20,7 +22,8 @@ pub(super) struct Tally {
 
 impl Tally {
     /// The platform was seen, or was not.
-    pub(super) fn beat(&mut self, asked_at: Timestamp, failure: Option<&Failure>) {
+    pub(super) fn beat(&mut self, asked_at: Timestamp, failure: Option<&Failure>, next_at: Timestamp) {
+        self.next_at = Some(next_at);
         self.heartbeats.0 += 1;
         self.heartbeats.1 += u64::from(failure.is_some());
         self.unseen = failure.map(|failure| failure.reason.clone());

@@ -41,12 +41,12 @@ impl Daemon {
                 self.hint(&kind, ticket);
                 Ok(())
             }
-            Event::Beat { asked_at, answer: Ok(heartbeat) } => {
-                self.tally.beat(asked_at, None);
+            Event::Beat { asked_at, answer: Ok(heartbeat), next_at } => {
+                self.tally.beat(asked_at, None, next_at);
                 self.beat(asked_at, &heartbeat).await
             }
-            Event::Beat { asked_at, answer: Err(failure) } => {
-                self.tally.beat(asked_at, Some(&failure));
+            Event::Beat { asked_at, answer: Err(failure), next_at } => {
+                self.tally.beat(asked_at, Some(&failure), next_at);
                 tracing::warn!(reason = failure.reason, "the platform was not seen; the heartbeat goes on");
                 Ok(())
             }

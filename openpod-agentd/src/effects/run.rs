@@ -15,6 +15,7 @@ use super::transcript::transcript;
 use super::{Effects, Outcome, key_of};
 use crate::control::RunReport;
 use crate::crash;
+use crate::custody;
 use crate::executor::{RunEnd, RunLimits, RunOutcome, RunSpec};
 use crate::job::brakes::{Allowance, Used};
 use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding, State};
@@ -166,7 +167,10 @@ impl Effects {
         // Should this future be dropped, the daemon stops at once.
         let end = self.runs.end.as_ref().map(|_| living.end_on_drop());
         tokio::select! {
-            status = place.over(living) => return ended(status.map_err(|error| of_shim(&error))?, self.taken(job)),
+            status = place.over(living) => {
+                self.look_after_modes().await;
+                return ended(status.map_err(|error| of_shim(&error))?, self.taken(job));
+            }
             () = self.runs.left() => {
                 if let Some(end) = end {
                     end.disarm();
@@ -175,11 +179,22 @@ impl Effects {
             }
             () = run.cancel.cancelled() => {}
         }
-        let used = match self.end_run(place, true).await? {
+        let ended = self.end_run(place, true).await;
+        self.look_after_modes().await;
+        let used = match ended? {
             Some(Status::Ended { outcome }) => used(&outcome),
             _ => self.taken(job),
         };
         Ok(Input::RunEnded(RunEnding::Interrupted, used))
+    }
+
+    /// What a worker did to the modes of the daemon's files is undone before anything else needs them.
+    async fn look_after_modes(&self) {
+        let data_dir = self.workspaces.data_dir();
+        let looking = tokio::task::spawn_blocking(move || custody::look_after(&data_dir));
+        if let Err(error) = looking.await {
+            tracing::warn!(%error, "the modes of the daemon's files were not looked at");
+        }
     }
 
     /// What a run took that cannot say so any more.

@@ -91,14 +91,14 @@ fn verdict(places: &[PathBuf], most: Option<u64>, floor: Option<u64>) -> Option<
 }
 
 /// A file system's bytes.
-struct Room {
+pub(crate) struct Room {
     /// What this user may still write.
-    free: u64,
+    pub(crate) free: u64,
     total: u64,
 }
 
 /// Of the file system that this lies on.
-fn room(place: &Path) -> Option<Room> {
+pub(crate) fn room(place: &Path) -> Option<Room> {
     let about = statvfs(place).ok()?;
     let bytes = |blocks: u64| blocks.saturating_mul(about.f_frsize);
     Some(Room { free: bytes(about.f_bavail), total: bytes(about.f_blocks) })

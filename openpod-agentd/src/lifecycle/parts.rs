@@ -16,6 +16,7 @@ use super::confinement::ConfinementError;
 use crate::config::{Config, KeySource};
 use crate::control::ControlError;
 use crate::crash;
+use crate::custody;
 use crate::daemon::{DaemonError, Purse};
 use crate::effects::{failure_of, who_am_i};
 use crate::git::GitMissing;
@@ -97,6 +98,7 @@ impl Place {
         let data_dir = config.data_dir.clone();
         let io = |path: &Path, source| RunError::Io { path: path.to_owned(), source };
         private(&data_dir)?;
+        custody::look_after(&data_dir);
         let path = data_dir.join("lock");
         let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         let lock = lock.map_err(|source| io(&path, source))?;

@@ -98,7 +98,7 @@ impl Door<'_> {
 }
 
 /// Where an agent is reached: what was configured, with its name at the end if it has one.
-fn address(public_url: &Url, name: Option<&str>) -> String {
+pub(super) fn address(public_url: &Url, name: Option<&str>) -> String {
     match name {
         Some(name) => format!("{}/{name}", public_url.as_str().trim_end_matches('/')),
         None => public_url.to_string(),

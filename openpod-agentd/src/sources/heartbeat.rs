@@ -52,7 +52,9 @@ impl Heartbeat {
             if let Ok(seen) = &answer {
                 last = Some(seen.timestamp);
             }
-            if self.events.send(Event::Beat { asked_at, answer: answer.map(Box::new) }).await.is_err() {
+            let next_at = self.clock.now().plus(pause);
+            let beat = Event::Beat { asked_at, answer: answer.map(Box::new), next_at };
+            if self.events.send(beat).await.is_err() {
                 return;
             }
             tokio::select! {

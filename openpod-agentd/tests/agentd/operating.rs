@@ -1,6 +1,7 @@
 //! What an operator asks of a daemon that runs, through the program itself.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::Output;
 
 use openpod_agentd::control::{Answer, Request, ask};
@@ -51,9 +52,15 @@ async fn status_tells_what_runs_since_when_and_in_which_process() {
     assert_eq!((&job["number"], &job["state"], &job["doing"]), (&json!(7), &json!("running"), &json!("run")));
     assert_eq!(job["run"]["pid"].to_string(), shim_of(&worker));
     assert!(job["since"].is_string() && agent["seen_at"].is_string(), "{report:#}");
+    assert!(agent["next_look_at"].is_string() && agent["outbox"] == 1, "{report:#}");
 
     let told = answered(&home, &["status"]);
-    assert!(told.contains("crab: saw the platform ") && told.contains("; 1 of 1 places taken"), "{told}");
+    assert!(
+        told.contains("crab: saw the platform ")
+            && told.contains(" ago, next in ")
+            && told.contains("; 1 of 1 places taken"),
+        "{told}"
+    );
     assert!(told.contains("#7     running for ") && told.contains("Greet the world"), "{told}");
     terminate(&daemon);
     assert!(daemon.wait_with_output().await.unwrap().status.success());
@@ -182,6 +189,69 @@ async fn the_control_socket_is_for_those_who_can_read_its_token_which_a_worker_c
     eventually("the worker has ended", || (!lives(&worker)).then_some(())).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_followed_while_the_worker_writes_it_and_ends_with_its_run() {
+    let home = Home::new().await;
+    let daemon = program(&home, &format!("{}\necho all is well", waiting(&home)), "");
+    until_begun(&home, 1).await;
+    let mut follower = tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"))
+        .args(["logs", "--follow", "7", "--config"])
+        .arg(home.path("agentd.toml"))
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), "at work", "while it runs");
+    assert_eq!(answered(&home, &["logs", "7"]), "at work\n", "whoever does not follow sees what there is");
+    std::fs::write(home.sign("gate"), "").unwrap();
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), "all is well");
+    assert_eq!(lines.next_line().await.unwrap(), None);
+    assert!(follower.wait().await.unwrap().success());
+    home.until_delivered().await;
+    assert_eq!(
+        answered(&home, &["logs", "-f", "7"]),
+        "at work\nall is well\n",
+        "a run that is over is not waited for"
+    );
+    terminate(&daemon);
+    assert!(daemon.wait_with_output().await.unwrap().status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_user_is_not_heard_at_the_control_socket_even_where_every_mode_is_open() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can ask as another user");
+        return;
+    }
+    let home = Home::new().await;
+    let daemon = program(&home, &waiting(&home), "");
+    let worker = until_begun(&home, 1).await;
+    let token = std::fs::read_to_string(home.path("data/control.token")).unwrap();
+    let open = |name: &str, mode| {
+        std::fs::set_permissions(home.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    [("", 0o755), ("data", 0o755), ("data/control.sock", 0o666)]
+        .into_iter()
+        .for_each(|(name, mode)| open(name, mode));
+    let asked_by = |user: u32| {
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["--silent", "--max-time", "20", "telnet://daemon", "--unix-socket"]).uid(user).gid(user);
+        curl.arg(home.path("data/control.sock")).stdin(std::process::Stdio::piped());
+        let mut curl = curl.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let question = format!("{{\"token\":\"{token}\",\"ask\":\"status\"}}\n");
+        // Whoever is not heard may find the socket closed.
+        let _ = std::io::Write::write_all(&mut curl.stdin.take().unwrap(), question.as_bytes());
+        String::from_utf8(curl.wait_with_output().unwrap().stdout).unwrap()
+    };
+    assert!(asked_by(0).starts_with("{\"status\":"), "the question itself is a good one");
+    assert_eq!(asked_by(65_534), "");
+    terminate(&daemon);
+    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    std::fs::write(home.sign("gate"), "").unwrap();
+    eventually("the worker has ended", || (!lives(&worker)).then_some(())).await;
+}
+
 async fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: d\r\nconnection: close\r\n\r\n");
@@ -208,6 +278,7 @@ async fn a_daemon_is_watched_over_http_and_says_when_it_does_not_see_the_platfor
     assert!(get(&address, "/readyz").await.starts_with("HTTP/1.1 200"));
     let page = get(&address, "/metrics").await;
     for line in [
+        "openpod_agentd_outbox_depth{agent=\"crab\"} ",
         "openpod_agentd_agent_ready{agent=\"crab\"} 1",
         "openpod_agentd_effects_total{agent=\"crab\",effect=\"push\",outcome=\"done\"} 1",
     ] {

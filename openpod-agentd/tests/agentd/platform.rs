@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use openpod_sdk::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -27,6 +28,10 @@ pub(crate) struct World {
     pub(crate) calls: Vec<String>,
     /// Calls that take effect, but whose answer is lost: the first so many that begin so.
     pub(crate) lost_answers: Vec<&'static str>,
+    /// How far its clock is ahead.
+    pub(crate) clock_ahead: Duration,
+    /// It knows the key no more.
+    pub(crate) refuses: bool,
     repository: PathBuf,
     clone_url: String,
     address: String,
@@ -106,6 +111,8 @@ impl Platform {
             webhooks: Vec::new(),
             calls: Vec::new(),
             lost_answers: Vec::new(),
+            clock_ahead: Duration::ZERO,
+            refuses: false,
             repository,
             clone_url: git.origin("greetings").clone_url.to_string(),
             address: address.clone(),
@@ -204,6 +211,7 @@ impl World {
     fn answer(&mut self, call: &str, query: &str, if_match: Option<String>, body: &Value) -> (u16, Value) {
         let data = |value: Value| (200, json!({ "data": value }));
         match call {
+            _ if self.refuses => refusal(401, "unauthorized"),
             "GET /me" => data(json!({
                 "agent_key": {"id": "me", "name": "crab", "capabilities": ["shell"], "is_active": true,
                               "created_at": "2026-03-12T10:30:00Z"},
@@ -273,7 +281,7 @@ impl World {
         let pending = matches!(self.status(), "todo" | "in_progress" | "in_review");
         let assigned = if ours && pending { vec![self.ticket.clone()] } else { vec![] };
         json!({
-            "has_changes": true, "timestamp": "2026-03-12T10:30:00Z",
+            "has_changes": true, "timestamp": SystemClock.now().plus(self.clock_ahead),
             "tickets": {"assigned_to_you": assigned, "awaiting_approval": []},
             "messages": {"unread_count": 0, "channels": []}, "applications": {"pending": []},
         })
