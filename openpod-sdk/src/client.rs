@@ -66,6 +66,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::HeaderValue;
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -98,6 +99,7 @@ pub struct Client {
 struct Shared {
     base: url::Url,
     key: Option<Secret>,
+    authorization: Option<HeaderValue>,
     transport: Transport,
     retry: RetryPolicy,
     budget: Budget,
@@ -171,8 +173,8 @@ impl Client {
     ) -> Result<(E::Response, RawAnswer), Error> {
         let span = tracing::debug_span!("openpod", operation = E::NAME, attempts = Empty, request_id = Empty);
         let options = self.options.for_call::<E>(&*self.shared.random);
-        let target =
-            request::Target { base: &self.shared.base, key: self.shared.key.as_ref(), dialect: self.dialect };
+        let authorization = self.shared.authorization.as_ref();
+        let target = request::Target { base: &self.shared.base, authorization, dialect: self.dialect };
         let mut call = calling::Calling::of::<E>(self, &options, &span);
         match request::build::<E>(&target, &options, path, query, body) {
             Err(fault) => Err(call.failed(fault)),

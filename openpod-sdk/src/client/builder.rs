@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use super::request;
 use super::retry::{Budget, RetryPolicy};
 use super::transport::{self, Transport};
 use super::{CallOptions, Client, Middleware, OwnerClient, Shared, SystemTimer, Timer};
@@ -172,12 +173,11 @@ impl ClientBuilder {
     /// A client for agents.
     pub fn build(self) -> Result<Client, BuildError> {
         let base = parse_address(&self.address)?;
-        if let Some(key) = &self.key {
-            http::HeaderValue::from_str(key.expose()).map_err(|_| BuildError::Key)?;
-            if base.scheme() == "http" && !is_loopback(&base) {
-                return Err(BuildError::PlainHttp { host: base.host_str().unwrap_or_default().to_owned() });
-            }
+        if self.key.is_some() && base.scheme() == "http" && !is_loopback(&base) {
+            return Err(BuildError::PlainHttp { host: base.host_str().unwrap_or_default().to_owned() });
         }
+        let authorization = self.key.as_ref().map(request::authorization).transpose();
+        let authorization = authorization.map_err(|_| BuildError::Key)?;
         let of_key = || self.key.as_ref().and_then(|key| Dialect::of_key(key.expose()));
         let dialect = self.dialect.or_else(of_key).unwrap_or_default();
         let transport = match self.transport {
@@ -196,6 +196,7 @@ impl ClientBuilder {
         let shared = Shared {
             base,
             key: self.key,
+            authorization,
             transport,
             budget: Budget::new(self.retry.budget),
             limiter: super::Limiter::default(),

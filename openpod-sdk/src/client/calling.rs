@@ -4,13 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::error::Fault;
 use super::middleware::{self, Attempt, Outcome};
-use super::timer::within;
 use super::{CallOptions, Client, Error, RawAnswer, response};
 use crate::api::{Access, Endpoint, Idempotency};
 use crate::dialect::{Dialect, Translation};
@@ -37,27 +36,22 @@ impl<'a> Calling<'a> {
         Self { client, options, span, operation: E::NAME, started, begun: 0, last: None }
     }
 
-    /// All attempts, within the time that the whole call has.
+    /// All attempts, within the time that the whole call has: no attempt takes longer than is left of it, and no pause
+    /// begins that would end after it.
     pub(super) async fn attempts<E: Endpoint>(
         &mut self,
         request: &Request<Bytes>,
         translation: Option<&Translation>,
     ) -> Result<(E::Response, RawAnswer), Error> {
-        let limit = self.options.timeout.unwrap_or(self.client.shared.operation_timeout);
-        let timer = &*self.client.shared.timer;
-        let answer = within(timer, limit, self.until_settled::<E>(request, translation)).await;
+        let answer = self.until_settled::<E>(request, translation).await;
         self.span.record("attempts", self.begun);
-        match answer {
-            Some(Ok(answer)) => Ok(answer),
-            Some(Err(fault)) => Err(self.failed(fault)),
-            None => {
-                let problem = format!("the call was given up after {limit:?}");
-                let fault =
-                    if self.begun == 0 { Fault::NeverSent(problem) } else { Fault::Interrupted(problem) };
-                let fault = fault.with_outcome(self.is_harmless::<E>());
-                Err(self.failed(fault))
-            }
-        }
+        answer.map_err(|fault| self.failed(fault))
+    }
+
+    /// How much is left of the time that the whole call has.
+    fn left(&self) -> Duration {
+        let limit = self.options.timeout.unwrap_or(self.client.shared.operation_timeout);
+        limit.saturating_sub(self.elapsed())
     }
 
     pub(super) fn failed(&mut self, fault: Fault) -> Error {
@@ -83,7 +77,10 @@ impl<'a> Calling<'a> {
             };
             let policy = self.options.retry(&shared.retry);
             let pause = policy.pause(self.is_repeatable::<E>(), &fault, self.begun, (shared.random)());
-            let waits = pause.filter(|pause| self.elapsed() + *pause <= policy.deadline);
+            let fits = |pause: &Duration| {
+                self.elapsed().saturating_add(*pause) <= policy.deadline && *pause < self.left()
+            };
+            let waits = pause.filter(fits);
             let Some(pause) = waits.filter(|_| shared.budget.take()) else {
                 return Err(fault.with_outcome(self.is_harmless::<E>()));
             };
@@ -104,14 +101,16 @@ impl<'a> Calling<'a> {
         let sent = shared.timer.now();
         let answer = shared
             .transport
-            .send(request, self.options.attempt_timeout, &*shared.timer)
+            .send(request, self.options.attempt_timeout, self.left(), &*shared.timer)
             .instrument(span.clone())
             .await;
         if let Ok(answer) = &answer {
-            let id = response::request_id(answer);
-            span.record("status", answer.status().as_u16());
-            span.record("request_id", id);
-            self.span.record("request_id", id);
+            if !span.is_disabled() {
+                let id = response::request_id(answer);
+                span.record("status", answer.status().as_u16());
+                span.record("request_id", id);
+                self.span.record("request_id", id);
+            }
             self.learn(answer);
         }
         let (value, raw) = match answer {
@@ -167,7 +166,7 @@ impl<'a> Calling<'a> {
         let most = shared.requests_per_minute.or(of_dialect);
         let Some(most) = most.filter(|_| E::ACCESS != Access::Public) else { return Ok(()) };
         while let Err(wait) = shared.limiter.admit(most, shared.timer.now()) {
-            if self.elapsed() + wait > shared.retry.deadline {
+            if self.elapsed().saturating_add(wait) > shared.retry.deadline || wait >= self.left() {
                 return Err(Fault::HeldBack(wait));
             }
             tracing::debug!(?wait, "waiting for a turn");
@@ -182,7 +181,9 @@ impl<'a> Calling<'a> {
             .then(|| response::retry_after(answer.headers()))
             .flatten();
         shared.limiter.learn(answer.headers(), limited, shared.timer.now());
-        if answer.headers().get("idempotency-supported") == Some(&HeaderValue::from_static("true")) {
+        if !shared.is_ours()
+            && answer.headers().get("idempotency-supported").is_some_and(|value| value == "true")
+        {
             shared.honours_keys.store(true, Ordering::Relaxed);
         }
     }

@@ -20,6 +20,9 @@ use super::{Client, Error, ErrorKind};
 use crate::api::Timestamp;
 use crate::api::heartbeat::Heartbeat;
 
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// Heartbeats, one after the other. See [`Client::heartbeats`].
 #[must_use = "a stream asks for nothing until it is polled"]
 pub struct Heartbeats {
@@ -81,10 +84,10 @@ impl Client {
 
 impl Heartbeats {
     /// How long to rest between two: the shortest while something changes, the longest while nothing does. Two equal times
-    /// make an even pace. Never less than 100 ms.
+    /// make an even pace. From 100 ms to a day.
     pub fn every(mut self, pause: RangeInclusive<Duration>) -> Self {
-        self.pace.shortest = (*pause.start()).max(Duration::from_millis(100));
-        self.pace.longest = (*pause.end()).max(self.pace.shortest);
+        self.pace.shortest = (*pause.start()).clamp(SHORTEST, LONGEST);
+        self.pace.longest = (*pause.end()).clamp(self.pace.shortest, LONGEST);
         self.pace.current = self.pace.shortest;
         self
     }
@@ -158,7 +161,7 @@ impl Pace {
         };
         let asked = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
         let chance = random as f64 / u64::MAX as f64;
-        asked + self.current.mul_f64(1.0 + self.jitter * (2.0 * chance - 1.0))
+        asked.saturating_add(self.current.mul_f64(1.0 + self.jitter * (2.0 * chance - 1.0)))
     }
 }
 

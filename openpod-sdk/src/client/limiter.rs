@@ -31,9 +31,9 @@ impl Limiter {
     pub(super) fn learn(&self, headers: &HeaderMap, asked_to_wait: Option<Duration>, now: Duration) {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
         let spent = number("x-ratelimit-remaining") == Some(0);
-        let window = number("x-ratelimit-window").map_or(MINUTE, Duration::from_secs);
-        if let Some(wait) = asked_to_wait.or(spent.then_some(window)) {
-            self.window().close(now + wait);
+        let window = || number("x-ratelimit-window").map_or(MINUTE, Duration::from_secs);
+        if let Some(wait) = asked_to_wait.or_else(|| spent.then(window)) {
+            self.window().close(now.saturating_add(wait));
         }
     }
 

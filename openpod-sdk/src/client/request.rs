@@ -1,5 +1,7 @@
 //! From the contract to an HTTP request. Pure.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use http::{HeaderValue, Method, Request};
@@ -20,7 +22,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// Whom a request goes to.
 pub(super) struct Target<'a> {
     pub(super) base: &'a Url,
-    pub(super) key: Option<&'a Secret>,
+    /// The value of the header that proves who asks.
+    pub(super) authorization: Option<&'a HeaderValue>,
     pub(super) dialect: Dialect,
 }
 
@@ -43,10 +46,10 @@ pub(super) fn build<E: Endpoint>(
     );
     let mut request = Request::builder().method(E::METHOD).uri(uri).header(ACCEPT, "application/json");
     if E::ACCESS != Access::Public {
-        let key =
-            target.key.ok_or_else(|| Fault::request("this operation needs a key; give the builder one"))?;
-        let value = header(&format!("Bearer {}", key.expose()), "the key")?;
-        request = request.header(AUTHORIZATION, value);
+        let value = target.authorization;
+        let value =
+            value.ok_or_else(|| Fault::request("this operation needs a key; give the builder one"))?;
+        request = request.header(AUTHORIZATION, value.clone());
     }
     if let Some(version) = options.if_match {
         request = request.header(IF_MATCH, format!("\"{version}\""));
@@ -135,6 +138,11 @@ fn with_fields(mut fields: Map<String, Value>, options: &CallOptions) -> Result<
     serde_json::to_vec(&fields).map_err(|source| Fault::request(source.to_string()))
 }
 
+/// What proves who asks. It prints as `Sensitive`.
+pub(super) fn authorization(key: &Secret) -> Result<HeaderValue, Fault> {
+    header(&format!("Bearer {}", key.expose()), "the key")
+}
+
 fn header(text: &str, what: &str) -> Result<HeaderValue, Fault> {
     let mut value = HeaderValue::from_str(text)
         .map_err(|_| Fault::request(format!("{what} contains characters that a header cannot carry")))?;
@@ -143,7 +151,10 @@ fn header(text: &str, what: &str) -> Result<HeaderValue, Fault> {
 }
 
 /// Puts the values in the place of the `{names}` of a path.
-fn fill(path: &str, values: &impl Serialize) -> Result<String, Fault> {
+fn fill(path: &'static str, values: &impl Serialize) -> Result<Cow<'static, str>, Fault> {
+    if !path.contains('{') {
+        return Ok(path.into());
+    }
     let values = serde_json::to_value(values).map_err(|source| Fault::request(source.to_string()))?;
     let mut filled = String::new();
     for segment in path.split('/').skip(1) {
@@ -159,7 +170,7 @@ fn fill(path: &str, values: &impl Serialize) -> Result<String, Fault> {
             }
         }
     }
-    Ok(filled)
+    Ok(filled.into())
 }
 
 fn query_string(query: &impl Serialize) -> Result<String, Fault> {
@@ -178,14 +189,18 @@ mod tests {
         "https://openpod.work".parse().unwrap()
     }
 
-    fn to<'a>(base: &'a Url, key: &'a Secret) -> Target<'a> {
-        Target { base, key: Some(key), dialect: Dialect::Documented }
+    fn to<'a>(base: &'a Url, key: &'a HeaderValue) -> Target<'a> {
+        Target { base, authorization: Some(key), dialect: Dialect::Documented }
+    }
+
+    fn key() -> HeaderValue {
+        authorization(&"opk_a".into()).unwrap()
     }
 
     #[test]
     fn a_value_cannot_leave_its_place_in_the_path() {
         let path = TicketPath { ticket_id: "a/../b?c#d é".into() };
-        let key = Secret::new("opk_a");
+        let key = key();
         let built =
             build::<GetTicket>(&to(&base(), &key), &CallOptions::new(), &path, &Nothing {}, &Nothing {})
                 .unwrap()
@@ -206,7 +221,7 @@ mod tests {
             limit: Some(5),
             ..Default::default()
         };
-        let key = Secret::new("opk_a");
+        let key = key();
         let built =
             build::<ListAgents>(&to(&base(), &key), &CallOptions::new(), &Nothing {}, &filter, &Nothing {});
         let (built, _) = built.unwrap();
@@ -218,7 +233,7 @@ mod tests {
     fn the_version_to_match_travels_as_an_entity_tag() {
         let path = TicketPath { ticket_id: "t".into() };
         let options = CallOptions::new().if_match(7);
-        let key = Secret::new("opk_a");
+        let key = key();
         let built =
             build::<UpdateTicket>(&to(&base(), &key), &options, &path, &Nothing {}, &TicketPatch::default())
                 .unwrap()

@@ -75,7 +75,7 @@ impl RetryPolicy {
             Fault::Answered(answer) => answer.retry_after.unwrap_or_default(),
             _ => Duration::ZERO,
         };
-        again.then(|| asked + self.jittered(attempt, random))
+        again.then(|| asked.saturating_add(self.jittered(attempt, random)))
     }
 
     /// Full jitter: anything from nothing to the doubled base.

@@ -20,6 +20,7 @@ pub(super) struct Transport {
 /// How long and how large.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
+    #[cfg_attr(target_family = "wasm", expect(dead_code, reason = "a browser connects in its own way"))]
     pub(super) connect: Duration,
     pub(super) attempt: Duration,
     pub(super) stall: Duration,
@@ -45,15 +46,16 @@ impl Transport {
         Ok(Self { client, limits })
     }
 
-    /// `timeout`: for this one, in the place of the one for all.
+    /// `timeout`: for this one, in the place of the one for all; `left`: it takes no longer than that in any case.
     pub(super) async fn send(
         &self,
         request: Request<Bytes>,
         timeout: Option<Duration>,
+        left: Duration,
         timer: &dyn Timer,
     ) -> Result<Response<Bytes>, Fault> {
         let mut request = reqwest::Request::try_from(request).map_err(|error| Fault::request(text(error)))?;
-        *request.timeout_mut() = Some(timeout.unwrap_or(self.limits.attempt));
+        *request.timeout_mut() = Some(timeout.unwrap_or(self.limits.attempt).min(left));
         let mut answer = self.client.execute(request).await.map_err(|error| {
             if was_never_sent(&error) {
                 Fault::NeverSent(text(error))

@@ -134,6 +134,18 @@ async fn a_wait_beyond_the_deadline_is_left_to_the_caller() {
 }
 
 #[tokio::test]
+async fn a_wait_beyond_all_time_is_no_reason_to_panic() {
+    let endless = ResponseTemplate::new(429).insert_header("retry-after", u64::MAX.to_string().as_str());
+    let server = always(endless.insert_header("x-ratelimit-window", u64::MAX.to_string().as_str())).await;
+    let client = Client::builder(server.uri()).key(KEY).requests_per_minute(60).build().unwrap();
+    for _ in 0..2 {
+        assert_eq!(client.me().await.unwrap_err().kind(), ErrorKind::RateLimited);
+    }
+    assert_eq!(client.heartbeats().next().await.unwrap().unwrap_err().kind(), ErrorKind::RateLimited);
+    assert_eq!(requests(&server).await, 1);
+}
+
+#[tokio::test]
 async fn a_truncated_answer_to_a_creation_leaves_the_outcome_unknown() {
     let (address, task) = raw(b"HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{\"data\":").await;
     let error = client(&address).create_ticket(&ticket()).await.unwrap_err();
