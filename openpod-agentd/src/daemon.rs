@@ -97,7 +97,7 @@ pub struct Daemon {
     share: Share,
     jobs: BTreeMap<TicketId, Job>,
     applied: BTreeSet<PositionId>,
-    /// Positions that an earlier daemon was about to apply to.
+    /// Positions that were to be applied to, of which we do not know the outcome.
     applying: BTreeSet<PositionId>,
     /// Tickets that wait for a free place: those assigned to us, and those that are nobody's.
     assigned: VecDeque<Candidate>,
@@ -252,8 +252,9 @@ impl Daemon {
     }
 
     fn time_to_next_due(&self) -> Option<Duration> {
-        let next = self.jobs.values().filter_map(Job::due_at).chain([self.sweep_at()]).min()?;
-        Some(next.since(self.clock.now()))
+        let now = self.clock.now();
+        let sweep = self.sweep_at().since(now);
+        self.jobs.values().filter_map(|job| job.due_in(now)).chain([sweep]).min()
     }
 
     /// Tells a job something: decide, write down, act. `settled` is the key of the effect that ended with it.

@@ -122,10 +122,10 @@ impl Effects {
                 self.deliver(job, &pull_request, content_hash, again).await
             }
             Effect::Report { summary } => {
-                self.say(job, crate::wording::report(job, summary.as_deref()), again).await
+                self.say(job, crate::wording::report(job, summary.as_deref())).await
             }
             Effect::Apologise { reason, leave } => {
-                self.say(job, crate::wording::apology(job, &reason, leave), again).await
+                self.say(job, crate::wording::apology(job, &reason, leave)).await
             }
             Effect::Release => self.release(job).await,
             Effect::Leave => self.leave(job).await,

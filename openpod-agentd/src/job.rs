@@ -113,6 +113,9 @@ pub struct Trouble {
     /// Whether a brake holds the job, so that nothing is being tried.
     #[serde(default)]
     pub held: bool,
+    /// When that was decided. A clock that shows an earlier time was set back.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// A ticket that might become a job.
@@ -211,6 +214,28 @@ impl Job {
         self.state.takes_place() || matches!(self.state, State::Delivered { .. } | State::Revised)
     }
 
+    /// The job as a clock that was set back sees it: nothing of the past lies ahead, and a pause is as long as it was.
+    fn as_of(&self, now: Timestamp) -> Self {
+        let mut job = self.clone();
+        job.touched = job.touched.min(now);
+        if let Some(trouble) = &mut job.trouble
+            && let (Some(since), Some(not_before)) = (trouble.since, trouble.not_before)
+            && since > now
+        {
+            trouble.since = Some(now);
+            trouble.not_before = Some(now.plus(not_before.since(since)));
+        }
+        job
+    }
+
+    /// How long until something that went wrong is to be tried again, or the clock was set back.
+    pub fn due_in(&self, now: Timestamp) -> Option<std::time::Duration> {
+        let set_back =
+            self.trouble.as_ref().and_then(|trouble| trouble.since).is_some_and(|since| since > now);
+        let due = self.due_at()?.since(now);
+        Some(if set_back { std::time::Duration::ZERO } else { due })
+    }
+
     /// When something is to be tried again, or a workspace to be removed.
     pub fn due_at(&self) -> Option<Timestamp> {
         if self.kept_until.is_some() {
@@ -241,4 +266,39 @@ pub struct Me {
     pub name: String,
     /// What we can do.
     pub capabilities: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_leaves_nothing_ahead_and_pauses_as_long_as_they_were() {
+        let at = |seconds: u32| Timestamp::from_micros(i64::from(seconds) * 1_000_000);
+        let candidate = Candidate {
+            ticket: "t".into(),
+            project: "p".into(),
+            number: 1,
+            title: "T".into(),
+            version: None,
+            untouched: true,
+        };
+        let mut job = Job::new(candidate, "openpod/", at(9000));
+        let pause = |since, until| Trouble {
+            times: 1,
+            reason: "it was down".into(),
+            not_before: Some(at(until)),
+            held: false,
+            since: Some(at(since)),
+        };
+        job.trouble = Some(pause(9000, 9008));
+        assert_eq!((job.due_in(at(9002)), job.as_of(at(9002))), (Some(Duration::from_secs(6)), job.clone()));
+
+        let seen = job.as_of(at(100));
+        assert_eq!((seen.touched, seen.trouble.clone()), (at(100), Some(pause(100, 108))));
+        let due = [job.due_in(at(100)), seen.due_in(at(100)), seen.due_in(at(200))];
+        assert_eq!(due, [0, 8, 0].map(|seconds| Some(Duration::from_secs(seconds))));
+    }
 }

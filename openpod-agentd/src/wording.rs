@@ -64,9 +64,10 @@ pub(crate) fn report(job: &Job, summary: Option<&str>) -> String {
 
 /// The comment on a ticket that is given up: handed back, or left for somebody to decide.
 pub(crate) fn apology(job: &Job, reason: &str, leave: bool) -> String {
+    let round = if job.round > 1 { format!(" in round {}", job.round) } else { String::new() };
     let tries = match job.attempts {
-        0 => String::new(),
-        attempts => format!(" after {}", counted(attempts, "attempt")),
+        0 => round,
+        attempts => format!(" after {}{round}", counted(attempts, "attempt")),
     };
     let reason = shortened(reason.trim().trim_end_matches('.'), 2000);
     match leave {
@@ -189,6 +190,12 @@ mod tests {
         assert_eq!(
             apology(&failed, "it failed.", false),
             "I hand this ticket back after 3 attempts: it failed."
+        );
+        let later = Job { round: 2, attempts: 1, ..job() };
+        assert_eq!(
+            apology(&later, "it failed.", false),
+            "I hand this ticket back after 1 attempt in round 2: it failed.",
+            "each is said once, so no two are the same"
         );
         assert!(
             apology(&failed, "it failed.", true)

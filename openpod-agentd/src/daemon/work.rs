@@ -1,6 +1,7 @@
 //! What follows from each event: which jobs hear of it, which tickets are begun, where to look next.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use openpod_sdk::api::heartbeat::Heartbeat;
 use openpod_sdk::api::positions::Position;
@@ -58,6 +59,8 @@ impl Daemon {
                     Err(failure) => {
                         tracing::warn!(%position, reason = failure.reason, "an application did not get through");
                         self.applied.remove(&position);
+                        // It may be there all the same.
+                        self.applying.insert(position);
                     }
                 }
                 Ok(())
@@ -92,7 +95,7 @@ impl Daemon {
                 }
                 Difference::LookAt(ticket) => {
                     let last = self.looked.get(&ticket);
-                    if last.is_none_or(|last| asked_at.since(*last) >= self.pace.look_again) {
+                    if last.is_none_or(|last| is_over(*last, asked_at, self.pace.look_again)) {
                         self.look_at(ticket);
                     }
                 }
@@ -218,10 +221,8 @@ impl Daemon {
     }
 
     fn scout_if_due(&mut self) {
-        let due = match self.scouted_at {
-            None => true,
-            Some(last) => self.clock.now().since(last) >= self.pace.scout,
-        };
+        let now = self.clock.now();
+        let due = self.scouted_at.is_none_or(|last| is_over(last, now, self.pace.scout));
         let for_tickets = self.policy.tickets.claim_unassigned && self.free_places() > 0;
         if self.draining || self.scouting || !due || !(for_tickets || self.policy.apply.enabled) {
             return;
@@ -289,7 +290,7 @@ impl Daemon {
         let due: Vec<TicketId> = self
             .jobs
             .values()
-            .filter(|job| job.due_at().is_some_and(|time| time <= now))
+            .filter(|job| job.due_in(now).is_some_and(|left| left.is_zero()))
             .map(|job| job.ticket.clone())
             .collect();
         for ticket in due {
@@ -299,5 +300,23 @@ impl Daemon {
             self.sweep().await?;
         }
         Ok(())
+    }
+}
+
+/// Whether this much time has passed. A clock that was set back does not say, so it has.
+fn is_over(since: Timestamp, now: Timestamp, time: Duration) -> bool {
+    since > now || now.since(since) >= time
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_over_when_it_has_passed_and_when_the_clock_was_set_back() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let minute = Duration::from_secs(60);
+        let over = [99, 100, 159, 160, 9000].map(|now| is_over(at(100), at(now), minute));
+        assert_eq!(over, [true, false, false, true, true]);
     }
 }

@@ -50,6 +50,8 @@ pub(super) fn of_workspace(error: &WorkspaceError) -> Failure {
         WorkspaceError::Refused { .. } | WorkspaceError::NotPrepared { .. } => {
             Failure::passing(Class::Worker, error.to_string())
         }
+        // A proxy's page looks to git like a repository without a branch.
+        WorkspaceError::NoBranch { .. } => Failure::doubted(Class::Git, error.to_string()),
         WorkspaceError::Io { .. } => Failure::passing(Class::Disk, error.to_string()),
         _ => Failure::lasting(Class::Git, error.to_string()),
     }

@@ -46,18 +46,22 @@ impl Effects {
             author_email: self.git.author_email.clone(),
             time: ended_at,
         };
-        match self.workspaces.collect(&key_of(job), &message).await {
-            Ok(Collected::Nothing) => Ok(Input::Collected(None)),
-            Ok(Collected::Change(change)) => Ok(Input::Collected(Some(Change {
-                base: change.base.to_string(),
-                head: change.head.to_string(),
-                commits: change.commits,
-                files: change.files,
-                patch_sha256: hex::encode(change.patch_sha256),
-                patch_id: hex::encode(change.patch_id),
-            }))),
-            Err(error) => Err(of_workspace(&error)),
-        }
+        let key = key_of(job);
+        let collected = match self.workspaces.collect(&key, &message).await {
+            // What is on the branch already may be news for a journal that is older than the repository.
+            Ok(Collected::Nothing) => self.workspaces.published(&key).await,
+            Ok(Collected::Change(change)) => Ok(Some(change)),
+            Err(error) => Err(error),
+        };
+        let change = collected.map_err(|error| of_workspace(&error))?;
+        Ok(Input::Collected(change.map(|change| Change {
+            base: change.base.to_string(),
+            head: change.head.to_string(),
+            commits: change.commits,
+            files: change.files,
+            patch_sha256: hex::encode(change.patch_sha256),
+            patch_id: hex::encode(change.patch_id),
+        })))
     }
 
     /// The branch on the forge. A later round replaces exactly what the round before pushed.

@@ -214,9 +214,9 @@ impl Effects {
     }
 
     /// `POST /tickets/{ticket_id}/comments`, once.
-    pub(super) async fn say(&self, job: &Job, text: String, again: bool) -> Outcome {
+    pub(super) async fn say(&self, job: &Job, text: String) -> Outcome {
         let text = Redactor::new(self.secrets.clone()).text(&text);
-        if again && self.said(job, &text).await? {
+        if self.said(job, &text).await? {
             return Ok(Input::Said);
         }
         let options = match job.intent() {
@@ -227,11 +227,13 @@ impl Effects {
         Ok(Input::Said)
     }
 
+    /// Whether we said it: the last paragraph names the round, whatever stands before it.
     async fn said(&self, job: &Job, text: &str) -> Result<bool, Failure> {
         let ticket = look(&self.client, &job.ticket).await?;
         let comments = ticket.and_then(|ticket| ticket.comments).unwrap_or_default();
         let ours = |comment: &api::tickets::Comment| {
-            comment.content == text && comment.author_agent_key_id.as_ref() == Some(&self.me.id)
+            last_paragraph(&comment.content) == last_paragraph(text)
+                && comment.author_agent_key_id.as_ref() == Some(&self.me.id)
         };
         Ok(comments.iter().any(ours))
     }
@@ -250,4 +252,8 @@ impl Effects {
             Err(error) => Err(failure_of(&error)),
         }
     }
+}
+
+fn last_paragraph(text: &str) -> &str {
+    text.rsplit("\n\n").next().unwrap_or(text).trim()
 }

@@ -325,7 +325,7 @@ fn not_started(reason: String, full: bool) -> Failure {
 fn ending(outcome: RunOutcome) -> RunEnding {
     tracing::info!(end = ?outcome.end, "the worker ended");
     match outcome.end {
-        RunEnd::Exited(0) => RunEnding::Well { summary: outcome.summary },
+        RunEnd::Exited(0) => RunEnding::Well { summary: outcome.summary, ended_at: Some(outcome.ended_at) },
         RunEnd::Cancelled => RunEnding::Interrupted,
         end => {
             tracing::warn!(output = outcome.output_tail, "the worker failed");

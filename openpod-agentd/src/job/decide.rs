@@ -15,7 +15,7 @@ use super::failure::{Class, Failure, Remedy};
 use super::input::{Input, RunEnding, Standing};
 use super::state::{State, Verdict};
 use super::{Job, Trouble};
-use attempt::{eased, gave_up, held, not_begun, refused, weighed, worker_failed};
+use attempt::{eased, gave_up, held, is_known, not_begun, refused, weighed, worker_failed};
 
 /// What the configuration says about jobs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +60,16 @@ pub struct Step {
 
 /// Decides what follows from a piece of news.
 pub fn decide(job: &Job, input: Input, now: Timestamp, rules: &Rules) -> Step {
+    let job = job.as_of(now);
+    let mut step = decided(&job, input, now, rules);
+    let news = step.job.trouble.as_mut().filter(|trouble| Some(&**trouble) != job.trouble.as_ref());
+    if let Some(trouble) = news {
+        trouble.since = Some(now);
+    }
+    step
+}
+
+fn decided(job: &Job, input: Input, now: Timestamp, rules: &Rules) -> Step {
     let ignored = Step { job: job.clone(), effect: None };
     match input {
         Input::Failed { effect, failure } => match job.pending() {
@@ -105,9 +115,9 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: &Rules) -> Optio
                 job.spent.settle(&allowance, &used);
                 job
             };
-            let (summary, failed) = match ending {
-                RunEnding::Well { summary } => (summary, None),
-                RunEnding::Badly { reason } => (None, Some(reason)),
+            let (summary, failed, ended_at) = match ending {
+                RunEnding::Well { summary, ended_at } => (summary, None, ended_at.unwrap_or(now)),
+                RunEnding::Badly { reason } => (None, Some(reason), now),
                 RunEnding::Interrupted => {
                     job.attempts -= 1;
                     job.state = State::Prepared;
@@ -116,9 +126,10 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: &Rules) -> Optio
                 RunEnding::Left => return None,
             };
             job = settled(job);
-            State::Ran { summary, ended_at: now, failed }
+            State::Ran { summary, ended_at, failed }
         }
         (State::Ran { summary, failed, .. }, Input::Collected(change)) => {
+            let change = change.filter(|change| !is_known(&job, change));
             job.progress.note(change.as_ref().map(|change| change.patch_id.as_str()));
             match weighed(&job, change, failed) {
                 Ok(change) => State::Committed { change, summary },
@@ -269,7 +280,7 @@ fn restarted(job: Job) -> Step {
 }
 
 fn try_again(mut job: Job, times: u32, reason: String, not_before: Timestamp) -> Step {
-    job.trouble = Some(Trouble { times, reason, not_before: Some(not_before), held: false });
+    job.trouble = Some(Trouble { times, reason, not_before: Some(not_before), held: false, since: None });
     Step { job, effect: None }
 }
 

@@ -109,6 +109,8 @@ pub enum RunEnding {
     Well {
         /// What it did, in its own words.
         summary: Option<String>,
+        /// When, as the run's own record has it: the same whoever reads it, and however often.
+        ended_at: Option<Timestamp>,
     },
     /// It failed, or was stopped for going too far.
     Badly {

@@ -46,6 +46,19 @@ impl Workspaces {
         self.describe(job, &refs, head, changed).await.map(Collected::Change)
     }
 
+    /// What was collected here and is published, if that is more than the base.
+    pub async fn published(&self, job: &JobKey) -> Result<Option<Change>, WorkspaceError> {
+        let refs = self.refs(job)?;
+        let head = refs.published.clone();
+        if head == refs.base || refs.collected.as_ref() != Some(&head) {
+            return Ok(None);
+        }
+        let staging = self.stage(job, &refs.base)?;
+        let tree = self.tree_of(&staging, &head).await?;
+        let changed = self.changed(&staging, &refs.base, &tree).await?;
+        self.describe(job, &refs, head, changed).await.map(Some)
+    }
+
     /// Whether the workspace differs from what was published.
     pub(super) async fn has_unpublished(&self, job: &JobKey) -> Result<bool, WorkspaceError> {
         let refs = self.refs(job)?;

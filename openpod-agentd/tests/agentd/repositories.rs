@@ -92,6 +92,21 @@ async fn asked_again_everything_is_as_it_was() {
     push(&world, &job, &first.head, None).await.unwrap();
     let nothing = world.workspaces.collect(&job, &message("Again")).await.unwrap();
     assert_eq!(nothing, Collected::Nothing);
+    assert_eq!(world.workspaces.published(&job).await.unwrap(), Some(first), "what it is, it still tells");
+}
+
+#[tokio::test]
+async fn what_others_pushed_is_not_told_as_ones_own() {
+    let world = World::new().await;
+    let (job, workspace) = world.prepared("t1").await;
+    assert_eq!(world.workspaces.published(&job).await.unwrap(), None, "nothing is pushed");
+    fs::write(workspace.join("README.md"), "Changed\n").unwrap();
+    let change = collect(&world, &job, "Change").await;
+    assert_eq!(world.workspaces.published(&job).await.unwrap(), None, "it is collected, and not pushed");
+    push(&world, &job, &change.head, None).await.unwrap();
+    world.workspaces.remove(&job, false).await.unwrap();
+    world.prepared("t1").await;
+    assert_eq!(world.workspaces.published(&job).await.unwrap(), None, "it was there before us");
 }
 
 #[tokio::test]

@@ -261,6 +261,32 @@ async fn a_position_that_suits_is_applied_to_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_application_whose_answer_is_lost_is_found_and_not_sent_again() {
+    let home = Home::new().await;
+    {
+        let mut world = home.platform.world();
+        world.ticket["assignee_agent_key_id"] = "somebody".into();
+        world.position = Some(json!({
+            "id": "pos1", "title": "Greeter", "role_level": "worker", "required_capabilities": ["shell"],
+            "project": {"id": "p2", "title": "More greetings"},
+        }));
+        world.lost_answers = vec!["POST /apply"];
+    }
+    let mut raw = home.config(GREETER);
+    raw.policy.apply.enabled = true;
+    let running = home.start(raw);
+    home.platform.until("the answers are lost", |world| world.lost_answers.is_empty()).await;
+    let path = home.path("data/journal.db");
+    let noted = || {
+        let known = openpod_agentd::journal::read(&path).ok()?;
+        (known.applied.len() == 1 && known.open_intents.is_empty()).then_some(())
+    };
+    eventually("the application is noted", noted).await;
+    running.stop().await;
+    assert_eq!(home.platform.world().count("POST /apply"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_opens_few_files_and_leaves_no_core() {
     let home = Home::new().await;
     let mut raw = home.config("{ ulimit -n; ulimit -c; } > limits.txt");

@@ -133,7 +133,7 @@ fn what_a_run_did_not_take_is_given_back() {
     let running = brakes.decide(&job("a"), Input::Briefed, at(100), &RULES).job;
     assert_eq!((running.spent, brakes.spent().0), (spent(1, 600, 0), spent(1, 600, 0)));
     let used = Used { run_time: Duration::from_secs(20), usage: Usage { tokens: 30, cost_micros: 30 } };
-    let ended = Input::RunEnded(RunEnding::Well { summary: None }, used);
+    let ended = Input::RunEnded(RunEnding::Well { summary: None, ended_at: None }, used);
     let ran = brakes.decide(&running, ended, at(120), &RULES).job;
     assert_eq!((ran.spent, brakes.spent()), (spent(1, 20, 30), (spent(1, 20, 30), spent(1, 20, 30))));
 

@@ -19,8 +19,15 @@ pub(super) fn eased(mut job: Job) -> Step {
 }
 
 pub(super) fn held(mut job: Job, brake: &Brake, until: Option<Timestamp>) -> Step {
-    job.trouble = Some(Trouble { times: 0, reason: brake.to_string(), not_before: until, held: true });
+    job.trouble =
+        Some(Trouble { times: 0, reason: brake.to_string(), not_before: until, held: true, since: None });
     Step { job, effect: None }
+}
+
+/// Whether this is what was published before, and nothing new. What is on the branch and was never known to be, was
+/// pushed by a daemon whose journal this is not.
+pub(super) fn is_known(job: &Job, change: &Change) -> bool {
+    job.progress.is_published(&change.patch_id) && job.pushed.as_ref() == Some(&change.head)
 }
 
 /// What a run has left, if it is to be published; or why it counts as a failure of the worker.
@@ -30,9 +37,6 @@ pub(super) fn weighed(job: &Job, change: Option<Change>, failed: Option<String>)
         (None, None) => Err("it ended without changing anything".to_owned()),
         (Some(change), None) if job.progress.is_published(&change.patch_id) => {
             Err("it left the change as it was, in a new commit".to_owned())
-        }
-        (Some(change), None) if job.pushed.as_ref() == Some(&change.head) => {
-            Err("it ended without changing anything".to_owned())
         }
         (Some(change), None) => Ok(change),
     }
@@ -73,7 +77,7 @@ pub(super) fn worker_failed(mut job: Job, reason: String, now: Timestamp, rules:
     job.worker_failure = Some(reason.clone());
     job.state = State::Prepared;
     let not_before = Some(now.plus(Class::Worker.pause(job.attempts)));
-    job.trouble = Some(Trouble { times: job.attempts, reason, not_before, held: false });
+    job.trouble = Some(Trouble { times: job.attempts, reason, not_before, held: false, since: None });
     Step { job, effect: None }
 }
 

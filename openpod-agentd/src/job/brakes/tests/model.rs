@@ -65,7 +65,7 @@ impl Model {
             ("brief", _) => Input::Briefed,
             ("run", 90..130) => Input::RunEnded(RunEnding::Badly { reason: "exit 1".into() }, used),
             ("run", 130..150) => Input::RunEnded(RunEnding::Interrupted, used),
-            ("run", _) => Input::RunEnded(RunEnding::Well { summary: None }, used),
+            ("run", _) => Input::RunEnded(RunEnding::Well { summary: None, ended_at: None }, used),
             ("collect", 90..120) => Input::Collected(None),
             ("collect", _) => Input::Collected(Some(change)),
             ("push", _) => Input::Pushed,

@@ -18,7 +18,7 @@ fn a_patch_that_a_failed_run_left_is_published_when_the_next_one_says_that_it_is
     let failed = job(State::Ran { summary: None, ended_at: at(100), failed: Some("exit 1".into()) });
     let back = after(failed, [Input::Collected(Some(change("h1")))]).job;
     assert_eq!((back.state.clone(), back.worker_failure.as_deref()), (State::Prepared, Some("exit 1")));
-    let well = Input::RunEnded(RunEnding::Well { summary: None }, USED);
+    let well = Input::RunEnded(RunEnding::Well { summary: None, ended_at: None }, USED);
     let same = after(back, [Input::Allowed(ALLOWANCE), well, Input::Collected(Some(change("h1")))]).job;
     assert_eq!(same.state.name(), "committed");
 }
@@ -125,7 +125,23 @@ fn a_run_that_the_daemon_itself_stopped_does_not_count() {
 fn a_revision_that_makes_no_new_commit_is_a_failure_of_the_worker() {
     let mut second = job(State::Ran { summary: None, ended_at: at(100), failed: None });
     second.pushed = Some("h1".into());
+    second.progress.publish("p-h1");
     let step = after(second, [Input::Collected(Some(change("h1")))]);
     assert_eq!(step.job.state, State::Prepared);
     assert_eq!(step.job.worker_failure.as_deref(), Some("it ended without changing anything"));
+}
+
+#[test]
+fn what_is_on_the_branch_and_in_no_journal_is_not_taken_for_nothing() {
+    let mut old = job(State::Ran { summary: None, ended_at: at(100), failed: None });
+    old.pushed = Some("h1".into());
+    let step = after(old, [Input::Collected(Some(change("h1")))]);
+    assert_eq!(step.effect, Some(Effect::Push { head: "h1".into() }), "a push that changes nothing");
+}
+
+#[test]
+fn a_commit_has_the_time_that_the_run_itself_wrote_down() {
+    let well = RunEnding::Well { summary: None, ended_at: Some(at(77)) };
+    let step = after(job(states()[3].clone()), [Input::RunEnded(well, USED)]);
+    assert_eq!(step.effect, Some(Effect::Collect { summary: None, ended_at: at(77) }));
 }
