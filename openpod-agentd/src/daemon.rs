@@ -275,7 +275,10 @@ impl Daemon {
         let moved = brakes.is_moved(&self.brakes);
         let effect = effect.filter(|_| !self.stopping && !self.is_to_be_stopped(&job));
         let changed = job != *before;
-        let mut entries: Vec<Entry> = settled.into_iter().map(|key| Entry::Settled(key, now)).collect();
+        // What is not wanted any more is settled, too.
+        let left = before.intent().filter(|_| before.intent() != job.intent());
+        let over: BTreeSet<String> = settled.into_iter().chain(left).collect();
+        let mut entries: Vec<Entry> = over.into_iter().map(|key| Entry::Settled(key, now)).collect();
         if brakes != self.brakes {
             log::tell_brakes(&self.brakes, &brakes);
             entries.push(Entry::Brakes(Box::new(brakes.clone())));

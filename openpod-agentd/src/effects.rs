@@ -3,6 +3,7 @@
 //! Whoever carries out an effect that was begun before (`again`) looks first whether it was done: at the ticket, at
 //! the branch, at the pull request, at the comments. So each takes place once, whatever was interrupted.
 
+mod behind;
 mod failure;
 mod git;
 mod holdings;
@@ -116,10 +117,12 @@ impl Effects {
             Effect::Run { attempt, allowance } => self.run(job, attempt, allowance).await,
             Effect::Collect { summary, ended_at } => self.collect(job, summary.as_deref(), ended_at).await,
             Effect::Push { head } => self.push(job, &head, again).await,
-            Effect::Propose { change, summary } => self.propose(job, &change, summary.as_deref()).await,
+            Effect::Propose { change, summary } => {
+                self.propose(job, &change, summary.as_deref(), again).await
+            }
             Effect::Verify { url, head } => self.verify(job, url, &head).await,
             Effect::Deliver { pull_request, content_hash } => {
-                self.deliver(job, &pull_request, content_hash, again).await
+                self.deliver(job, &pull_request, content_hash).await
             }
             Effect::Report { summary } => {
                 self.say(job, crate::wording::report(job, summary.as_deref())).await

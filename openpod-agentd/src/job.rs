@@ -67,6 +67,9 @@ pub struct Job {
     /// The branch that the pull request goes to, once it is known.
     #[serde(default)]
     pub base_branch: Option<String>,
+    /// Whether it was ever ours.
+    #[serde(default)]
+    pub claimed: bool,
     /// Where it stands.
     pub state: State,
     /// 1 for the first time, one more for each revision.
@@ -145,6 +148,7 @@ impl Job {
             number: candidate.number,
             title: candidate.title,
             base_branch: None,
+            claimed: false,
             state: State::Wanted { untouched: candidate.untouched },
             round: 1,
             attempts: 0,

@@ -206,8 +206,11 @@ impl Daemon {
     async fn begin(&mut self, candidate: Candidate) -> Result<(), DaemonError> {
         let now = self.clock.now();
         if let Some(job) = self.jobs.get(&candidate.ticket) {
-            // What we gave up comes back to us only when somebody assigns it; what we lost, when it has changed since.
-            if matches!(job.state, State::Lost { cleaned: true } | State::Cancelled { cleaned: true }) {
+            // What was ours, and is not any more, comes back to us only when somebody assigns it; what another was faster
+            // to claim, when it has changed since.
+            let is_over =
+                matches!(job.state, State::Lost { cleaned: true } | State::Cancelled { cleaned: true });
+            if is_over && !job.claimed {
                 let standing = Standing::Open { revision: false, version: candidate.version };
                 let seen = Input::Seen { standing, asked_at: now };
                 return Box::pin(self.tell(&candidate.ticket, seen, None)).await;

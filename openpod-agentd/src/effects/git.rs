@@ -68,9 +68,12 @@ impl Effects {
     pub(super) async fn push(&self, job: &Job, head: &str, again: bool) -> Outcome {
         // Nothing is published for whoever does not want it: the last look before what cannot be taken back.
         let asked_at = self.clock.now();
-        let (_, standing) = self.standing(job).await?;
+        let (ticket, standing) = self.standing(job).await?;
         if !matches!(standing, Standing::Open { .. } | Standing::HandedIn { .. }) {
             return Ok(Input::Seen { standing, asked_at });
+        }
+        if let Some(behind) = self.behind(job, ticket.as_deref(), &standing)? {
+            return Ok(behind);
         }
         let (tokens, origin) = self.origin(job).await?;
         let head = sha(head)?;

@@ -166,20 +166,18 @@ impl Effects {
     }
 
     /// `PATCH /tickets/{ticket_id}` with status, branch and deliverable.
-    pub(super) async fn deliver(
-        &self,
-        job: &Job,
-        pull_request: &Published,
-        content_hash: String,
-        again: bool,
-    ) -> Outcome {
+    pub(super) async fn deliver(&self, job: &Job, pull_request: &Published, content_hash: String) -> Outcome {
         let deliverable = Deliverable {
             label: Some(wording::deliverable_label(job)),
             content_hash: Some(content_hash),
             ..Deliverable::pull_request(&pull_request.url)
         };
-        if again && let Some(done) = self.delivered(job, &deliverable).await? {
+        let (ticket, standing) = self.standing(job).await?;
+        if let Some(done) = ticket.as_deref().and_then(|ticket| delivered(ticket, &deliverable)) {
             return Ok(done);
+        }
+        if let Some(behind) = self.behind(job, ticket.as_deref(), &standing)? {
+            return Ok(behind);
         }
         let patch = TicketPatch {
             status: Some(self.policy.tickets.finish_as.clone()),
@@ -192,25 +190,15 @@ impl Effects {
             Err(error) => error,
         };
         if is_about_the_ticket(&error) {
-            if let Some(done) = self.delivered(job, &deliverable).await? {
+            let (ticket, standing) = self.standing(job).await?;
+            if let Some(done) = ticket.as_deref().and_then(|ticket| delivered(ticket, &deliverable)) {
                 return Ok(done);
             }
-            if self.standing(job).await?.1 == Standing::NotOurs {
+            if standing == Standing::NotOurs {
                 return Err(Failure::not_ours(error.to_string()));
             }
         }
         Err(failure_of(&error))
-    }
-
-    /// Whether the deliverable is on the ticket and the ticket is handed in.
-    async fn delivered(&self, job: &Job, deliverable: &Deliverable) -> Result<Option<Input>, Failure> {
-        let Some(ticket) = look(&self.client, &job.ticket).await? else { return Ok(None) };
-        let filed = ticket
-            .deliverables
-            .iter()
-            .any(|filed| filed.url == deliverable.url && filed.content_hash == deliverable.content_hash);
-        let done = filed && ticket.status.is_handed_in();
-        Ok(done.then_some(Input::Delivered { version: ticket.version }))
     }
 
     /// `POST /tickets/{ticket_id}/comments`, once.
@@ -244,14 +232,25 @@ impl Effects {
         Ok(Input::Left { version })
     }
 
-    /// `PATCH /tickets/{ticket_id}` with `todo`. A ticket that is not ours any more needs no release.
+    /// `PATCH /tickets/{ticket_id}` with `todo`. A ticket that is not ours any more, or is handed in, needs no release.
     pub(super) async fn release(&self, job: &Job) -> Outcome {
+        if !matches!(self.standing(job).await?.1, Standing::Open { .. }) {
+            return Ok(Input::Released);
+        }
         match self.patch(job, None, &TicketPatch::status(TicketStatus::Todo)).await {
             Ok(_) => Ok(Input::Released),
             Err(error) if is_about_the_ticket(&error) => Ok(Input::Released),
             Err(error) => Err(failure_of(&error)),
         }
     }
+}
+
+/// Whether the deliverable is on the ticket and the ticket is handed in.
+fn delivered(ticket: &Ticket, deliverable: &Deliverable) -> Option<Input> {
+    let is_filed =
+        |filed: &Deliverable| filed.url == deliverable.url && filed.content_hash == deliverable.content_hash;
+    let done = ticket.deliverables.iter().any(is_filed) && ticket.status.is_handed_in();
+    done.then_some(Input::Delivered { version: ticket.version })
 }
 
 fn last_paragraph(text: &str) -> &str {

@@ -15,7 +15,7 @@ use super::git::SETTLING;
 use super::{Effects, Outcome};
 use crate::crash;
 use crate::credentials::{ScopedToken, TokenSource};
-use crate::job::{Change, Class, Failure, Input, Job, Outlook, Published};
+use crate::job::{Change, Class, Failure, Input, Job, Outlook, Published, Standing};
 use crate::wording;
 
 /// What is read of a pull request.
@@ -64,7 +64,23 @@ struct Refusal {
 
 impl Effects {
     /// Opens the pull request of the job's branch, or brings its title and text up to date.
-    pub(super) async fn propose(&self, job: &Job, change: &Change, summary: Option<&str>) -> Outcome {
+    pub(super) async fn propose(
+        &self,
+        job: &Job,
+        change: &Change,
+        summary: Option<&str>,
+        again: bool,
+    ) -> Outcome {
+        if again {
+            let asked_at = self.clock.now();
+            let (ticket, standing) = self.standing(job).await?;
+            if !matches!(standing, Standing::Open { .. } | Standing::HandedIn { .. }) {
+                return Ok(Input::Seen { standing, asked_at });
+            }
+            if let Some(behind) = self.behind(job, ticket.as_deref(), &standing)? {
+                return Ok(behind);
+            }
+        }
         let tokens = self.tokens.of(&job.project);
         let mut pauses = SETTLING.into_iter();
         let mut fresh = false;

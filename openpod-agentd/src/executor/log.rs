@@ -19,12 +19,14 @@ pub(super) struct Log {
     redactor: Redactor,
     left: u64,
     tail: Vec<u8>,
+    /// What found no space, in bytes, since something did.
+    missing: usize,
 }
 
 impl Log {
     pub(super) fn create(path: &Path, most: u64, redactor: Redactor) -> Result<Self, ExecutorError> {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(at(path))?;
-        Ok(Self { path: path.to_owned(), file, redactor, left: most, tail: Vec::new() })
+        Ok(Self { path: path.to_owned(), file, redactor, left: most, tail: Vec::new(), missing: 0 })
     }
 
     /// Takes output. False when the log is full; what comes then is not kept.
@@ -42,10 +44,27 @@ impl Log {
         Ok(text.trim_start_matches('\u{fffd}').to_owned())
     }
 
+    /// A full disk costs the log a part of itself, and not the run.
+    fn write(&mut self, kept: &[u8]) -> Result<(), ExecutorError> {
+        let gap = match self.missing {
+            0 => String::new(),
+            missing => format!("\n[{missing} bytes are missing here: the disk was full]\n"),
+        };
+        let written = self.file.write_all(gap.as_bytes()).and_then(|()| {
+            self.missing = 0;
+            self.file.write_all(kept)
+        });
+        match written.map_err(at(&self.path)) {
+            Err(error) if error.is_for_want_of_space() => self.missing += kept.len(),
+            other => return other,
+        }
+        Ok(())
+    }
+
     fn keep(&mut self, clean: &[u8]) -> Result<bool, ExecutorError> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX);
         let kept = &clean[..clean.len().min(most)];
-        self.file.write_all(kept).map_err(at(&self.path))?;
+        self.write(kept)?;
         self.left -= kept.len() as u64;
         self.tail.extend_from_slice(kept);
         let over = self.tail.len().saturating_sub(TAIL);
@@ -68,6 +87,19 @@ mod tests {
         assert!(!log.take(b"and so on and so on").unwrap());
         assert_eq!(log.finish().unwrap(), "the key is [secret], and so on");
         assert_eq!(std::fs::read_to_string(path).unwrap(), "the key is [secret], and so on");
+    }
+
+    #[test]
+    fn what_found_no_space_is_counted_where_it_is_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("output.log");
+        let mut log = Log::create(Path::new("/dev/full"), 1 << 20, Redactor::default()).unwrap();
+        assert!(log.take(b"some ").unwrap() && log.take(b"words\n").unwrap());
+        log.file = File::create(&path).unwrap();
+        assert!(log.take(b"and more\n").unwrap());
+        assert_eq!(log.finish().unwrap(), "some words\nand more\n");
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert_eq!(kept, "\n[11 bytes are missing here: the disk was full]\nand more\n");
     }
 
     #[test]

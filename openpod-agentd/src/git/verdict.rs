@@ -6,9 +6,10 @@
 use super::GitErrorKind;
 
 /// Read in this order; the first that occurs decides.
-const WORDS: [(&str, GitErrorKind); 24] = [
+const WORDS: [(&str, GitErrorKind); 25] = [
     ("No space left on device", GitErrorKind::NoSpace),
     ("Disk quota exceeded", GitErrorKind::NoSpace),
+    ("File too large", GitErrorKind::NoSpace),
     ("Authentication failed", GitErrorKind::Auth),
     ("returned error: 401", GitErrorKind::Auth),
     ("returned error: 403", GitErrorKind::Auth),
@@ -43,6 +44,10 @@ pub(super) fn verdict(stderr: &str) -> GitErrorKind {
 pub(crate) fn refusal(porcelain: &str) -> Option<GitErrorKind> {
     let line = porcelain.lines().find(|line| line.starts_with('!'))?;
     let summary = line.rsplit('\t').next()?;
+    if summary.starts_with("[remote failure]") {
+        // The connection broke before the remote said what became of the ref.
+        return None;
+    }
     let reason = summary.split_once('(').map_or(summary, |(_, rest)| rest.trim_end_matches(')'));
     Some(match reason {
         "stale info" | "fetch first" | "non-fast-forward" | "remote ref updated since checkout" => {
@@ -98,6 +103,7 @@ mod tests {
                 "!\ta:refs/heads/b\t[remote rejected] (refusing to allow a GitHub App to create a workflow)",
                 rejected("refusing to allow a GitHub App to create a workflow"),
             ),
+            ("!\tabc:refs/heads/b\t[remote failure] (remote failed to report status)", None),
             ("*\tabc:refs/heads/b\t[new branch]\nDone", None),
             ("", None),
         ];

@@ -15,7 +15,7 @@ use super::failure::{Class, Failure, Remedy};
 use super::input::{Input, RunEnding, Standing};
 use super::state::{State, Verdict};
 use super::{Job, Trouble};
-use attempt::{eased, gave_up, held, is_known, not_begun, refused, weighed, worker_failed};
+use attempt::{behind, eased, gave_up, held, is_known, not_begun, refused, weighed, worker_failed};
 
 /// What the configuration says about jobs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,6 +77,7 @@ fn decided(job: &Job, input: Input, now: Timestamp, rules: &Rules) -> Step {
             _ => ignored,
         },
         Input::Seen { standing, asked_at } => seen(job.clone(), standing, asked_at, now, rules),
+        Input::Behind(standing) => behind(job.clone(), standing, now),
         Input::Stopped { leave } if job.state.takes_place() || job.state == State::Revised => {
             let on_give_up = if leave { OnGiveUp::Leave } else { OnGiveUp::Release };
             let reason = "its operator stopped the work on it".to_owned();
@@ -95,6 +96,7 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: &Rules) -> Optio
     let state = match (job.state.clone(), outcome) {
         (State::Wanted { .. }, Input::Claimed { version }) => {
             job.touched = now;
+            job.claimed = true;
             job.version = version.or(job.version);
             State::Claimed
         }

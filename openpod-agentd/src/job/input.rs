@@ -76,6 +76,9 @@ pub enum Input {
         /// When that was asked.
         asked_at: Timestamp,
     },
+    /// What the job is about to publish was published before, and more has happened since: its journal is older than
+    /// the ticket, which stands like this.
+    Behind(Standing),
     /// The operator wants the ticket worked on no more.
     Stopped {
         /// Whether it stays with us instead of being handed back.
@@ -96,6 +99,7 @@ impl Input {
                 | Input::RunEnded(RunEnding::Left | RunEnding::Interrupted, _)
                 | Input::Failed { .. }
                 | Input::Seen { .. }
+                | Input::Behind(_)
                 | Input::Due
                 | Input::Restarted
         )

@@ -118,6 +118,19 @@ pub enum State {
     },
 }
 
+impl State {
+    /// What is being published.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            State::Committed { change, .. }
+            | State::Pushed { change, .. }
+            | State::Proposed { change, .. }
+            | State::Verified { change, .. } => Some(change),
+            _ => None,
+        }
+    }
+}
+
 /// Of journals that did not say.
 fn worker() -> Class {
     Class::Worker

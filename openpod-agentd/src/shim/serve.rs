@@ -80,7 +80,9 @@ async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
 async fn write_down(place: &Place, status: &Status) -> Result<(), ShimError> {
     loop {
         match place.write_status(status) {
-            Err(ShimError::Io { source, .. }) if source.kind() == ErrorKind::StorageFull => {
+            Err(ShimError::Io { source, .. })
+                if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+            {
                 tokio::time::sleep(FOR_SPACE).await;
             }
             written => return written,

@@ -59,6 +59,15 @@ impl Workspaces {
         self.describe(job, &refs, head, changed).await.map(Some)
     }
 
+    /// The commit that was pushed last, as far as the repository of a job that has one knows.
+    pub fn pushed(&self, job: &JobKey) -> Result<Option<Sha>, WorkspaceError> {
+        match self.refs(job) {
+            Ok(refs) => Ok(Some(refs.published).filter(|pushed| *pushed != refs.base)),
+            Err(WorkspaceError::NotPrepared { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether the workspace differs from what was published.
     pub(super) async fn has_unpublished(&self, job: &JobKey) -> Result<bool, WorkspaceError> {
         let refs = self.refs(job)?;

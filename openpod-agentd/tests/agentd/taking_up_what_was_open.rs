@@ -1,8 +1,9 @@
 //! A daemon that died between an effect and its note: the next one looks before it does it again.
 
-use openpod_agentd::job::{Candidate, Job, Published, State};
+use openpod_agentd::job::{Candidate, Change, Class, Job, Published, State};
 use openpod_agentd::journal::{Entry, Journal};
 use openpod_sdk::api::{ChecksSummary, Timestamp};
+use openpod_sdk::clock::{Clock, SystemClock};
 use serde_json::json;
 
 use super::working_a_ticket::{GREETER, Home};
@@ -25,22 +26,27 @@ fn pull_request() -> Published {
     Published { number: 1, url: "http://127.0.0.1:9/pull/1".into(), head: "ab".repeat(20) }
 }
 
-fn verified() -> State {
-    let change = serde_json::from_value(json!({
+fn change() -> Change {
+    serde_json::from_value(json!({
         "base": "cd".repeat(20), "head": "ab".repeat(20), "commits": 1, "files": 1, "patch_sha256": "ef".repeat(32),
     }))
-    .unwrap();
+    .unwrap()
+}
+
+fn verified() -> State {
     let summary = Some("I did it.".to_owned());
-    State::Verified { change, summary, pull_request: pull_request(), checks: ChecksSummary::NoChecks }
+    let pull_request = pull_request();
+    State::Verified { change: change(), summary, pull_request, checks: ChecksSummary::NoChecks }
 }
 
 /// A data directory as a daemon leaves it that dies right after it began the job's pending effect.
 async fn died(home: &Home, job: &Job) {
     std::fs::create_dir_all(home.path("data")).unwrap();
     let (journal, _) = Journal::open(&home.path("data/journal.db")).unwrap();
-    let at = Timestamp::from_micros(1);
-    let entries = vec![Entry::Job(Box::new(job.clone()), at), Entry::Opened(job.intent().unwrap(), at)];
-    journal.write(entries).await.unwrap();
+    let at = SystemClock.now();
+    let begun = job.intent().map(|intent| Entry::Opened(intent, at));
+    let entries = std::iter::once(Entry::Job(Box::new(job.clone()), at)).chain(begun);
+    journal.write(entries.collect()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,4 +116,68 @@ async fn a_comment_that_is_there_is_not_made_again() {
     home.platform.until("it went on", |world| world.count("GET /heartbeat") > 3).await;
     running.stop().await;
     assert_eq!(home.platform.world().count("POST /tickets/t1/comments"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_journal_from_before_a_change_was_asked_for_the_change_is_made() {
+    let pushed = State::Pushed { change: change(), summary: Some("I did it.".into()) };
+    for state in [pushed, verified()] {
+        let home = Home::new().await;
+        died(&home, &job(state)).await;
+        {
+            let mut world = home.platform.world();
+            world.change_ticket(json!({
+                "status": "in_progress", "approval_status": "revision_requested",
+                "deliverables": [{"type": "pull_request", "url": pull_request().url, "content_hash": "ef".repeat(32)}],
+            }));
+            world.comment("me", "I did it.\n\nPull request 1: http://127.0.0.1:9/pull/1");
+            world.comment("owner", "Louder, please.");
+        }
+        let running = home.start(home.config(GREETER));
+        home.until_delivered().await;
+        running.stop().await;
+        let world = home.platform.world();
+        let filed = world.ticket["deliverables"].as_array().unwrap();
+        assert_eq!(filed.len(), 1);
+        assert_ne!(filed[0]["content_hash"], "ef".repeat(32));
+        let said = world.ticket["comments"].as_array().unwrap();
+        assert!(said.len() == 3 && said[2]["content"].as_str().unwrap().ends_with("(round 2)"), "{said:?}");
+        assert_eq!(world.count("PATCH /tickets/t1"), 2, "it is claimed and handed in");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_is_handed_in_is_not_handed_back() {
+    let home = Home::new().await;
+    let (class, reason) = (Class::Worker, "no".to_owned());
+    let gave_up = State::GaveUp { class, reason, leave: false, said: true, released: false, cleaned: false };
+    died(&home, &job(gave_up)).await;
+    home.platform.world().change_ticket(json!({"status": "in_review", "approval_status": "pending"}));
+    let running = home.start(home.config(GREETER));
+    home.platform.until("it looked", |world| world.count("GET /tickets/t1") > 0).await;
+    home.platform.until("it went on", |world| world.count("GET /heartbeat") > 3).await;
+    running.stop().await;
+    assert_eq!(home.platform.world().count("PATCH /tickets/t1"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_was_ours_is_not_claimed_again_before_somebody_assigns_it() {
+    for was_ours in [true, false] {
+        let home = Home::new().await;
+        let mut lost = job(State::Lost { cleaned: true });
+        lost.claimed = was_ours;
+        died(&home, &lost).await;
+        home.platform.world().change_ticket(json!({"assignee_agent_key_id": null}));
+        let mut raw = home.config(GREETER);
+        raw.policy.tickets.claim_unassigned = true;
+        let running = home.start(raw);
+        if was_ours {
+            home.platform.until("it looked around", |world| world.count("GET /tickets") > 3).await;
+        } else {
+            home.until_delivered().await;
+        }
+        running.stop().await;
+        let is_ours = home.platform.world().ticket["assignee_agent_key_id"] == "me";
+        assert_ne!(is_ours, was_ours);
+    }
 }

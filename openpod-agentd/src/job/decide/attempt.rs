@@ -2,9 +2,10 @@
 
 use openpod_sdk::api::Timestamp;
 
-use super::{OnGiveUp, Rules, Step, enter};
+use super::{OnGiveUp, Rules, Step, enter, reopen};
 use crate::job::brakes::Brake;
 use crate::job::failure::Class;
+use crate::job::input::Standing;
 use crate::job::state::{Change, State};
 use crate::job::{Job, Trouble};
 
@@ -28,6 +29,20 @@ pub(super) fn held(mut job: Job, brake: &Brake, until: Option<Timestamp>) -> Ste
 /// pushed by a daemon whose journal this is not.
 pub(super) fn is_known(job: &Job, change: &Change) -> bool {
     job.progress.is_published(&change.patch_id) && job.pushed.as_ref() == Some(&change.head)
+}
+
+/// The round that the journal speaks of is over. The next one may be under way: its runs are found where they are.
+pub(super) fn behind(mut job: Job, standing: Standing, now: Timestamp) -> Step {
+    let Some(change) = job.state.change() else { return Step { job, effect: None } };
+    job.progress.publish(&change.patch_id);
+    job.touched = now;
+    match standing {
+        Standing::Open { version, .. } => reopen(job, version),
+        other => {
+            job.version = other.version().or(job.version);
+            enter(job, State::Delivered { summary: None, said: true })
+        }
+    }
 }
 
 /// What a run has left, if it is to be published; or why it counts as a failure of the worker.

@@ -127,6 +127,8 @@ fn outcomes() -> Vec<Input> {
         Input::Said,
         Input::Released,
         Input::Cleaned,
+        Input::Behind(Standing::Open { revision: true, version: Some(8) }),
+        Input::Behind(Standing::HandedIn { version: Some(8) }),
     ]
 }
 
@@ -196,34 +198,34 @@ fn row(state: &State, inputs: Vec<Input>) -> String {
 #[test]
 fn every_pair_of_state_and_news_is_decided() {
     // Columns of outcomes: claimed prepared allowed held exhausted well badly interrupted left change nothing pushed
-    // proposed verified delivered said released cleaned. Of failures: passing doubted worker lasting not-ours. Of
+    // proposed verified delivered said released cleaned behind (open, handed in). Of failures: passing doubted worker lasting not-ours. Of
     // sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due, eased, restarted and
     // stopped.
     let table = [
         //                        outcomes            failures  sightings
-        ("wanted", "C·················", "WWlll", "·······", "···g"),
-        ("claimed", "·P················", "CCPgl", "·CCsscl", "···g"),
-        ("prepared", "··RPg·············", "PPPgl", "·PPsscl", "···g"),
-        ("running", "·····NNP··········", "PPPgl", "·RRsscl", "···g"),
-        ("ran", "·········MP·······", "NNPgl", "·NNsscl", "···g"),
-        ("ran", "·········PP·······", "NNPgl", "·NNsscl", "···g"),
-        ("committed", "···········U······", "MMPgl", "·MMsscl", "···g"),
-        ("pushed", "············O·····", "UUPgl", "·UUsscl", "···g"),
-        ("proposed", "·············V····", "OOPgl", "·OOsscl", "···g"),
-        ("verified", "··············D···", "VVPgl", "·VVsscl", "···g"),
-        ("delivered", "···············DDD", "DDDDD", "··Dsscl", "····"),
-        ("delivered", "··················", "·····", "·ADsscl", "····"),
-        ("revised", "··················", "·····", "·AAsscl", "W··g"),
-        ("gave_up", "···············ggg", "ggggg", "·······", "····"),
-        ("gave_up", "···············ggg", "ggggg", "·······", "····"),
-        ("gave_up", "···············ggg", "ggggg", "·······", "····"),
-        ("gave_up", "··················", "·····", "·A·····", "····"),
-        ("settled", "···············sss", "sssss", "·······", "····"),
-        ("settled", "··················", "·····", "·A·····", "····"),
-        ("lost", "···············lll", "lllll", "·······", "····"),
-        ("lost", "··················", "·····", "·A·····", "····"),
-        ("cancelled", "···············ccc", "ccccc", "·······", "····"),
-        ("cancelled", "··················", "·····", "·A·····", "····"),
+        ("wanted", "C···················", "WWlll", "·······", "···g"),
+        ("claimed", "·P··················", "CCPgl", "·CCsscl", "···g"),
+        ("prepared", "··RPg···············", "PPPgl", "·PPsscl", "···g"),
+        ("running", "·····NNP············", "PPPgl", "·RRsscl", "···g"),
+        ("ran", "·········MP·········", "NNPgl", "·NNsscl", "···g"),
+        ("ran", "·········PP·········", "NNPgl", "·NNsscl", "···g"),
+        ("committed", "···········U······AD", "MMPgl", "·MMsscl", "···g"),
+        ("pushed", "············O·····AD", "UUPgl", "·UUsscl", "···g"),
+        ("proposed", "·············V····AD", "OOPgl", "·OOsscl", "···g"),
+        ("verified", "··············D···AD", "VVPgl", "·VVsscl", "···g"),
+        ("delivered", "···············DDD··", "DDDDD", "··Dsscl", "····"),
+        ("delivered", "····················", "·····", "·ADsscl", "····"),
+        ("revised", "····················", "·····", "·AAsscl", "W··g"),
+        ("gave_up", "···············ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "···············ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "···············ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "····················", "·····", "·A·····", "····"),
+        ("settled", "···············sss··", "sssss", "·······", "····"),
+        ("settled", "····················", "·····", "·A·····", "····"),
+        ("lost", "···············lll··", "lllll", "·······", "····"),
+        ("lost", "····················", "·····", "·A·····", "····"),
+        ("cancelled", "···············ccc··", "ccccc", "·······", "····"),
+        ("cancelled", "····················", "·····", "·A·····", "····"),
     ];
     for (state, (name, after_outcome, after_failure, after_sighting, after_time)) in
         states().iter().zip(table)

@@ -145,3 +145,18 @@ fn a_commit_has_the_time_that_the_run_itself_wrote_down() {
     let step = after(job(states()[3].clone()), [Input::RunEnded(well, USED)]);
     assert_eq!(step.effect, Some(Effect::Collect { summary: None, ended_at: at(77) }));
 }
+
+#[test]
+fn a_journal_that_is_behind_goes_on_with_the_next_round_and_knows_what_was_published() {
+    let old = job(states()[6].clone());
+    let open = Standing::Open { revision: true, version: Some(8) };
+    let next = after(old.clone(), [Input::Behind(open)]).job;
+    assert_eq!((next.state.name(), next.round, next.attempts, next.version), ("revised", 2, 0, Some(8)));
+    assert!(next.progress.is_published("p-h1"), "it would be no revision");
+
+    let waits = after(old, [Input::Behind(Standing::HandedIn { version: Some(8) })]);
+    assert_eq!((waits.job.state.name(), waits.job.round, waits.effect), ("delivered", 1, None));
+    let asked = Standing::Open { revision: true, version: Some(9) };
+    let revised = after(waits.job, [Input::Seen { standing: asked, asked_at: at(200) }]).job;
+    assert_eq!((revised.state.name(), revised.round), ("revised", 2));
+}
