@@ -4,6 +4,9 @@
 mod conversation;
 mod crash;
 mod facts;
+mod fault;
+mod machine;
+mod proxy;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,8 +20,13 @@ fn long_form() -> bool {
 /// How many worlds at a time. They wait more than they work.
 const AT_ONCE: usize = 4;
 
-/// Does the same with each of many things, a few at a time, each with a runtime of its own. Fails with all that failed.
-fn side_by_side<T: Send>(things: Vec<(String, T)>, deed: impl AsyncFn(T) + Sync) {
+/// Which sample is taken: `OPENPOD_TEST_SEED`.
+fn seed() -> u64 {
+    std::env::var("OPENPOD_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
+}
+
+/// Does the same with each of many things, so many at a time, each with a runtime of its own. Fails with all that failed.
+fn side_by_side<T: Send>(at_once: usize, things: Vec<(String, T)>, deed: impl AsyncFn(T) + Sync) {
     let (queue, failed) = (Mutex::new(VecDeque::from(things)), Mutex::new(Vec::new()));
     let next = || queue.lock().unwrap().pop_front();
     let work = || {
@@ -33,7 +41,7 @@ fn side_by_side<T: Send>(things: Vec<(String, T)>, deed: impl AsyncFn(T) + Sync)
             }
         }
     };
-    std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
+    std::thread::scope(|scope| (0..at_once).for_each(|_| drop(scope.spawn(work))));
     let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "{} did not end well:\n{}", failed.len(), failed.join("\n"));
 }

@@ -32,10 +32,11 @@ use tokio_util::sync::CancellationToken;
 pub use daemon::{Daemon, DaemonSetup};
 
 /// A test that waits longer has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Server, forge and owner.
 pub struct World {
+    _end: LastResort,
     directory: TempDir,
     /// Where the server is.
     pub url: String,
@@ -75,7 +76,8 @@ impl World {
         let owner = Client::builder(&url).key(token).build_owner().unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.run(listener, stop.clone().cancelled_owned()));
-        World { directory, url, app, forge, owner, stop, serving }
+        let _end = LastResort(directory.path().to_owned());
+        World { _end, directory, url, app, forge, owner, stop, serving }
     }
 
     /// A directory of this name, gone with the world.
@@ -247,6 +249,17 @@ impl World {
     }
 }
 
+/// Kills what a test that fails leaves behind: workers and their shims outlive the daemon, as they should.
+struct LastResort(PathBuf);
+
+impl Drop for LastResort {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = std::process::Command::new("kill").arg("-KILL").args(pids_within(&self.0)).output();
+        }
+    }
+}
+
 fn configuration(directory: &Path) -> Config {
     let file = directory.join("server.toml");
     let text = format!(
@@ -270,6 +283,15 @@ pub fn file_at(repository: &Path, branch: &str, path: &str) -> Option<String> {
 
 /// The command lines of processes whose working directory lies in here.
 pub fn processes_within(directory: &Path) -> Vec<String> {
+    found_within(directory).into_iter().map(|(_, command)| command).collect()
+}
+
+/// The numbers of these processes.
+pub fn pids_within(directory: &Path) -> Vec<String> {
+    found_within(directory).into_iter().map(|(pid, _)| pid).collect()
+}
+
+fn found_within(directory: &Path) -> Vec<(String, String)> {
     let directory = directory.canonicalize().unwrap();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -277,7 +299,8 @@ pub fn processes_within(directory: &Path) -> Vec<String> {
             std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&directory));
         let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         if within && !command.is_empty() {
-            found.push(String::from_utf8_lossy(&command).replace('\0', " "));
+            let pid = entry.file_name().to_string_lossy().into_owned();
+            found.push((pid, String::from_utf8_lossy(&command).replace('\0', " ")));
         }
     }
     found

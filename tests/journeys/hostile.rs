@@ -31,10 +31,17 @@ echo 'The answer is in its file.' > "$OPENPOD_SUMMARY_FILE"
 exit 0
 "#;
 
+/// How the seconds begin that processes of this world sleep: those of other worlds live as long as they like.
+fn long_sleep(world: &World) -> String {
+    let port = world.url.rsplit(':').next().unwrap_or_default();
+    format!("86399.{}{port:0>5}", std::process::id())
+}
+
 /// The worker with what it is to know about the place.
 fn worker(world: &World, ground: &Ground) -> String {
     let data = world.directory("ada").join("data");
     let known = [
+        ("LONG", long_sleep(world)),
         ("GROUND", ground.directory.display().to_string()),
         ("RECORD", ground.record.display().to_string()),
         ("DATA", data.display().to_string()),
@@ -145,7 +152,9 @@ async fn withstood(by: By, attacks: &[Attack]) {
     }
     at_work.stop().await;
     harm.extend(ground.alarms());
-    harm.extend(running("sleep 86399.00").into_iter().map(|line| format!("{line} lives on")));
+    harm.extend(
+        running(&format!("sleep {}", long_sleep(&world))).into_iter().map(|line| format!("{line} lives on")),
+    );
     for (attack, _, id) in &tickets {
         let Some(command) = attack.sprung_by else { continue };
         let workspace = daemon.data_dir().join("jobs").join(id.as_str()).join("workspace");

@@ -1,31 +1,56 @@
-use std::time::Duration;
+use std::path::PathBuf;
 
 use openpod_sdk::api::TicketStatus;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::{self, Receiver};
 
 use super::happy_path::ANSWERS;
 use crate::tap::Tap;
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
-/// Says that it has begun, each time, then waits for a sign and answers.
-fn patient(world: &World) -> String {
-    let signs = world.directory("signs");
-    format!(
-        "cd \"$OPENPOD_WORKSPACE\"\necho half > answer.txt\necho begun >> {0}/begun\n\
-         while [ ! -e {0}/go ]; do sleep 0.1; done\necho 42 > answer.txt\n",
-        signs.display()
-    )
+/// Where the worker and the test leave signs for each other.
+struct Signs {
+    directory: PathBuf,
+    /// What the worker writes to when it has left one.
+    news: Receiver,
 }
 
-async fn until_begun(world: &World, times: usize) {
-    let begun = world.directory("signs").join("begun");
-    let lines = || std::fs::read_to_string(&begun).unwrap_or_default().lines().count();
-    let waiting = async {
-        while lines() < times {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the worker is started");
-    assert_eq!(lines(), times, "and not more often");
+impl Signs {
+    fn of(world: &World) -> Signs {
+        let directory = world.directory("signs");
+        let pipe = directory.join("news");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let news = pipe::OpenOptions::new().read_write(true).open_receiver(pipe).unwrap();
+        Signs { directory, news }
+    }
+
+    /// A worker that says that it has begun, each time, then waits for a sign and answers.
+    fn patient(&self) -> String {
+        format!(
+            "cd \"$OPENPOD_WORKSPACE\"\necho half > answer.txt\necho begun >> {0}/begun\necho > {0}/news\n\
+             while [ ! -e {0}/go ]; do sleep 0.1; done\necho 42 > answer.txt\n",
+            self.directory.display()
+        )
+    }
+
+    fn begun(&self) -> usize {
+        std::fs::read_to_string(self.directory.join("begun")).unwrap_or_default().lines().count()
+    }
+
+    async fn until_begun(&mut self, times: usize) {
+        let waiting = async {
+            while self.begun() < times {
+                assert!(self.news.read(&mut [0; 64]).await.unwrap() > 0, "the pipe stays open");
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("the worker is started");
+        assert_eq!(self.begun(), times, "and not more often");
+    }
+
+    fn go_on(&self) {
+        std::fs::write(self.directory.join("go"), "").unwrap();
+    }
 }
 
 /// Stops a daemon in the middle of a run and starts it again; the worker goes on when it is told to. It is
@@ -33,23 +58,23 @@ async fn until_begun(world: &World, times: usize) {
 async fn restarted(on_stop: &str, runs: usize) {
     let world = World::begin().await;
     let project = world.project().await;
-    let worker = patient(&world);
-    let mut daemon = world.daemon("ada", &worker).await.by_heartbeat_alone();
-    daemon.config.executor.writable.push(world.directory("signs"));
+    let mut signs = Signs::of(&world);
+    let mut daemon = world.daemon("ada", &signs.patient()).await.by_heartbeat_alone();
+    daemon.config.executor.writable.push(signs.directory.clone());
     daemon.config.executor.on_stop = on_stop.to_owned();
     world.hire(&project, &daemon.agent).await;
     let id = world.ticket(&project, "Answer the question").await;
     let running = daemon.start().await;
-    until_begun(&world, 1).await;
+    signs.until_begun(1).await;
     running.stop().await;
     assert_eq!(world.owner.get_ticket(&id).await.unwrap().status, TicketStatus::InProgress);
     assert_eq!(world.processes().is_empty(), on_stop == "kill");
 
     let running = daemon.start().await;
-    until_begun(&world, runs).await;
-    std::fs::write(world.directory("signs").join("go"), "").unwrap();
+    signs.until_begun(runs).await;
+    signs.go_on();
     let done = world.ticket_when(&id, "the work is handed in", |t| t.status == TicketStatus::InReview).await;
-    until_begun(&world, runs).await;
+    assert_eq!(signs.begun(), runs);
     let branch = done.branch_name.unwrap();
     assert_eq!(world.file_at(&project, &branch, "answer.txt").as_deref(), Some("42\n"));
     assert_eq!(done.deliverables.len(), 1);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use openpod_agentd::config::{Config, Layers, load};
 use openpod_agentd::executor::Sandbox;
 use openpod_agentd::journal;
 use openpod_sdk::Client;
@@ -68,11 +69,12 @@ impl Conversation {
     pub async fn begin(leaves: bool) -> Conversation {
         let world = World::begin().await;
         let url = world.url.clone();
-        Self::within(world, &url, leaves).await
+        Self::within(world, &url, 30, leaves).await
     }
 
-    /// The same in a world that is there, for a daemon that finds the platform at this address.
-    pub async fn within(world: World, url: &str, leaves: bool) -> Conversation {
+    /// The same in a world that is there, for a daemon that finds the platform at this address, and waits for it and
+    /// for the forge for so many seconds.
+    pub async fn within(world: World, url: &str, patience: u32, leaves: bool) -> Conversation {
         let project = world.project().await;
         let (agent, key) = world.register("ada").await;
         let me = agent.me().await.unwrap().agent_key.id;
@@ -86,12 +88,12 @@ impl Conversation {
         let address = free_address();
         let text = format!(
             "data_dir = \"{0}/data\"\n\
-             [server]\nurl = \"{1}\"\nkey_file = \"{0}/agent.key\"\ntimeout_seconds = 3\n\
+             [server]\nurl = \"{1}\"\nkey_file = \"{0}/agent.key\"\ntimeout_seconds = {patience}\n\
              [heartbeat]\ninterval_seconds = 0.5\nscout_seconds = 0.5\nlook_again_seconds = 1\n\
              [webhook]\nlisten = \"{address}\"\npublic_url = \"http://{address}/\"\n\
              [executor]\ncommand = [\"sh\", \"{0}/worker.sh\"]\nwritable = [\"{2}\"]\n\
              grace_seconds = 1\nsandbox = \"{sandbox}\"\n\
-             [git]\nsilence_seconds = 3\n\
+             [git]\nsilence_seconds = {patience}\n\
              [policy.apply]\nenabled = true\n\
              [policy.tickets]\nclaim_unassigned = true\nmax_concurrent = 2\nmax_attempts = 2\n\
              on_give_up = \"{3}\"\n",
@@ -138,6 +140,12 @@ impl Conversation {
         let done =
             |ticket: &Ticket| ticket.status == TicketStatus::InReview && self.said(ticket).len() >= reports;
         self.world.ticket_when(id, what, done).await
+    }
+
+    /// The daemon's configuration, for a daemon that runs as a library.
+    pub fn configuration(&self) -> Config {
+        let layers = Layers { file: Some(self.config.clone()), ..Layers::default() };
+        load(layers).unwrap().validate().unwrap()
     }
 
     /// What the agent said about a ticket.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::conversation::Conversation;
 use super::facts::Runs;
-use super::{long_form, side_by_side};
+use super::{AT_ONCE, long_form, seed, side_by_side};
 use crate::world::program::{Log, Program};
 
 /// How many pairs the long form takes.
@@ -65,7 +65,7 @@ fn a_daemon_may_be_killed_anywhere_and_nothing_is_lost_and_nothing_is_done_twice
 
 #[test]
 fn a_daemon_may_be_killed_again_while_it_takes_up_what_was_open() {
-    let seed = std::env::var("OPENPOD_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let seed = seed();
     let pairs = if long_form() { PAIRS } else { 2 };
     println!("{pairs} pairs of crashes, seed {seed}");
     walk_all(sample(seed, pairs), false);
@@ -95,7 +95,7 @@ fn walk_all(walks: Vec<Vec<Order>>, all: bool) {
         let name = orders.iter().map(Order::to_string).collect::<Vec<_>>().join(" and ");
         (format!("killed at {name}"), orders)
     });
-    side_by_side(walks.collect(), async |orders| walk(orders, all).await);
+    side_by_side(AT_ONCE, walks.collect(), async |orders| walk(orders, all).await);
 }
 
 async fn walk(orders: Vec<Order>, all: bool) {
@@ -107,6 +107,7 @@ async fn walk(orders: Vec<Order>, all: bool) {
     let marks: Vec<PathBuf> =
         (0..orders.len()).map(|n| conversation.world.directory("marks").join(n.to_string())).collect();
     let log = Log::default();
+    let _shown = log.shown_on_failure();
     let stop = CancellationToken::new();
     let told = async {
         let held = conversation.hold().await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// A daemon that is not at work, or not gone, after this time has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -33,6 +34,18 @@ impl Log {
         self.0.lines.subscribe()
     }
 
+    /// Returns when this was said.
+    pub async fn until(&self, words: &str) {
+        let said = async { self.news().wait_for(|_| self.text().contains(words)).await.map(drop) };
+        let in_time = tokio::time::timeout(PATIENCE, said).await;
+        in_time.unwrap_or_else(|_| panic!("nobody says {words:?}")).unwrap();
+    }
+
+    /// Something that shows the end of it, should the test fail before it is dropped.
+    pub fn shown_on_failure(&self) -> Shown {
+        Shown(self.clone())
+    }
+
     async fn keep(self, mut lines: Lines<BufReader<ChildStderr>>) {
         while let Ok(Some(line)) = lines.next_line().await {
             self.0.text.lock().unwrap().extend([line.as_str(), "\n"]);
@@ -41,9 +54,24 @@ impl Log {
     }
 }
 
+/// Shows what was said last when it is dropped by a panic.
+pub struct Shown(Log);
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = self.0.text();
+            let lines: Vec<&str> =
+                text.lines().filter(|line| !line.contains("the platform was seen")).collect();
+            eprintln!("{}", lines[lines.len().saturating_sub(80)..].join("\n"));
+        }
+    }
+}
+
 /// A daemon that runs. Dropped, it is killed.
 pub struct Program {
     child: Child,
+    reading: JoinHandle<()>,
     log: Log,
     /// How much of the log was there before.
     before: usize,
@@ -51,15 +79,27 @@ pub struct Program {
 
 impl Program {
     pub fn start(config: &Path, environment: Vec<(&'static str, String)>, log: &Log) -> Program {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_openpod-tests-agentd"));
-        command.args(["run", "--config"]).arg(config).current_dir(config.parent().unwrap());
+        Self::start_by(&[], config, environment, log)
+    }
+
+    /// The same by another program, whose last arguments are what it starts.
+    pub fn start_by(
+        starter: &[&str],
+        config: &Path,
+        environment: Vec<(&'static str, String)>,
+        log: &Log,
+    ) -> Program {
+        let daemon = env!("CARGO_BIN_EXE_openpod-tests-agentd");
+        let words = [starter, &[daemon, "run", "--config"]].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(config).current_dir(config.parent().unwrap());
         command.env("OPENPOD_AGENTD_LOG", "openpod_agentd=debug,warn").envs(environment);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let before = log.text().len();
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        tokio::spawn(log.clone().keep(lines));
-        Program { child, log: log.clone(), before }
+        let reading = tokio::spawn(log.clone().keep(lines));
+        Program { child, reading, log: log.clone(), before }
     }
 
     /// The process.
@@ -67,9 +107,18 @@ impl Program {
         self.child.id().unwrap()
     }
 
-    /// Returns when it is gone.
+    /// Returns when it is gone, and its last word is in the log.
     pub async fn ended(&mut self) -> ExitStatus {
-        self.child.wait().await.unwrap()
+        let status = self.child.wait().await.unwrap();
+        if !self.reading.is_finished() {
+            (&mut self.reading).await.unwrap();
+        }
+        status
+    }
+
+    /// Kills it, as a power cut does.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Asks it to stop as soon as it listens, and returns when it is gone.

@@ -293,8 +293,9 @@ pub const MACHINE: &[Attack] = &[
            env | grep -iE 'token|secret|opk_|ghs_|whsec' >> "$LOOT"; true"#,
     ),
     attack("outlives-its-job", Deliver(&[])).doing(
-        r#"(setsid sh -c 'trap "" TERM HUP INT; (trap "" TERM; exec sleep 86399.0010) & exec sleep 86399.0011' &) > /dev/null 2>&1
-           (env -i /usr/bin/setsid /bin/sh -c 'cd /; trap "" TERM; exec sleep 86399.0012' &) > /dev/null 2>&1 < /dev/null"#,
+        r#"export LONG
+           (setsid sh -c 'trap "" TERM HUP INT; (trap "" TERM; exec sleep ${LONG}0) & exec sleep ${LONG}1' &) > /dev/null 2>&1
+           (env -i LONG="$LONG" /usr/bin/setsid /bin/sh -c 'cd /; trap "" TERM; exec sleep ${LONG}2' &) > /dev/null 2>&1 < /dev/null"#,
     ),
     attack("fills-the-disk", Refuse("the worker filled more of the disk than it may"))
         .doing(r#"head -c 100000000 /dev/zero > "$TMPDIR/large"; exec sleep 600"#),

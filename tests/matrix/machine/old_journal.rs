@@ -1,0 +1,112 @@
+//! A journal that is older than what it speaks of, since somebody put a copy of it back.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::super::{AT_ONCE, side_by_side};
+use super::{Keeper, begin};
+use crate::world::program::Log;
+
+/// A step, and which time it is reached.
+type Moment = (&'static str, u32);
+
+/// When the journal is copied, and when the daemon is killed and gets the copy.
+const RESTORED: [(Moment, Moment); 8] = [
+    (("claim", 1), ("fetch", 1)),
+    (("claim", 2), ("push", 1)),
+    (("fetch", 1), ("open the pull request", 1)),
+    (("look before the push", 1), ("verify", 1)),
+    (("open the pull request", 1), ("deliver", 1)),
+    (("push", 1), ("report", 2)),
+    (("deliver", 1), ("push", 2)),
+    (("deliver", 1), ("verify", 2)),
+];
+
+#[test]
+fn a_daemon_with_the_journal_of_yesterday_looks_and_does_nothing_twice() {
+    println!("{} old journals", RESTORED.len());
+    let walks = RESTORED.map(|(copied, restored)| {
+        (format!("copied at {copied:?}, restored at {restored:?}"), (copied, restored))
+    });
+    side_by_side(AT_ONCE, walks.to_vec(), async |(copied, restored)| {
+        let (conversation, proxy) = begin().await;
+        let (journal, copy) = (
+            conversation.data_dir.join("journal.db"),
+            conversation.world.directory("copy").join("journal.db"),
+        );
+        let log = Log::default();
+        let _shown = log.shown_on_failure();
+        let (from, to) = (journal.clone(), copy.clone());
+        proxy.when(copied.0, copied.1, move || copy_journal(&from, &to));
+        let kill = Arc::new(Notify::new());
+        let killing = Arc::clone(&kill);
+        proxy.when(restored.0, restored.1, move || killing.notify_one());
+        let times = AtomicU32::new(0);
+        let between = || {
+            assert_eq!(times.fetch_add(1, Ordering::SeqCst), 0, "it is killed once");
+            copy_journal(&copy, &journal);
+        };
+        let keeper = Keeper { conversation: &conversation, log: &log, kill: &kill, starter: &[] };
+        let held = keeper.hold(between, |_| false).await;
+        assert_eq!(times.load(Ordering::SeqCst), 1, "it is killed");
+        conversation.check_delivery(&held).await;
+        conversation.world.close().await;
+    });
+}
+
+/// When the journal is copied that is put back when everything is over.
+const FINISHED: [Moment; 7] = [
+    ("fetch", 1),
+    ("knowledge", 1),
+    ("look before the push", 1),
+    ("open the pull request", 1),
+    ("deliver", 1),
+    ("claim", 3),
+    ("push", 2),
+];
+
+#[test]
+fn a_journal_from_before_everything_was_finished_begins_nothing_again() {
+    let walks = FINISHED.map(|moment| (format!("copied at {moment:?}, restored at the end"), moment));
+    side_by_side(AT_ONCE, walks.to_vec(), async |moment| {
+        let (conversation, proxy) = begin().await;
+        let (journal, copy) = (
+            conversation.data_dir.join("journal.db"),
+            conversation.world.directory("copy").join("journal.db"),
+        );
+        let log = Log::default();
+        let _shown = log.shown_on_failure();
+        let (from, to) = (journal.clone(), copy.clone());
+        proxy.when(moment.0, moment.1, move || copy_journal(&from, &to));
+        let kill = Notify::new();
+        let keeper = Keeper { conversation: &conversation, log: &log, kill: &kill, starter: &[] };
+        let held = keeper.hold(|| {}, |_| false).await;
+        let begun = std::fs::read_to_string(&conversation.signs).unwrap();
+
+        copy_journal(&copy, &journal);
+        let stop = CancellationToken::new();
+        let settled = async {
+            conversation.until_settled(log.news()).await;
+            stop.cancel();
+        };
+        tokio::join!(settled, keeper.keep(&stop, || {}, |_| false));
+        assert_eq!(std::fs::read_to_string(&conversation.signs).unwrap(), begun, "no worker is started");
+        conversation.check(&held, super::super::facts::Runs::AsMeant).await;
+        conversation.world.close().await;
+    });
+}
+
+/// With what was written and not yet put in its place.
+fn copy_journal(from: &Path, to: &Path) {
+    for end in ["", "-wal"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
+        if std::fs::copy(name(from), name(to)).is_err() {
+            let _ = std::fs::remove_file(name(to));
+        }
+    }
+    let _ = std::fs::remove_file(format!("{}-shm", to.display()));
+}
