@@ -42,6 +42,14 @@ pub(super) struct Serving {
     address: String,
 }
 
+impl Drop for Serving {
+    /// A test that fails leaves no server behind. One that has ended is not there to be killed.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Serving {
     /// Asks it to stop, and waits until it has.
     pub(super) fn stop(mut self) {
@@ -62,7 +70,8 @@ pub(super) fn serve(directory: &Path) -> Serving {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = loop {
+    let mut serving = Serving { child, address: String::new() };
+    serving.address = loop {
         let line = lines.next().expect("it says that it serves").unwrap();
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         if line["fields"]["message"] == "serving" {
@@ -70,7 +79,7 @@ pub(super) fn serve(directory: &Path) -> Serving {
         }
     };
     std::thread::spawn(move || lines.for_each(drop));
-    Serving { child, address }
+    serving
 }
 
 #[tokio::test]
