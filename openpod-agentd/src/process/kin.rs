@@ -41,6 +41,13 @@ impl Identity {
         Ok(Self { pid, started: stat.started, boot })
     }
 
+    /// Whether it is there and not dead.
+    pub(crate) fn lives(&self) -> bool {
+        let dead = |pid: Pid| Stat::of(pid.as_raw_nonzero().get()).is_none_or(|stat| stat.dead);
+        let pid = Pid::from_raw(self.pid).filter(|pid| Self::of(*pid).is_ok_and(|found| found == *self));
+        pid.is_some_and(|pid| !dead(pid))
+    }
+
     /// A handle that stays with this process, if it is still there.
     pub(crate) fn open(&self) -> Option<OwnedFd> {
         let pid = Pid::from_raw(self.pid)?;

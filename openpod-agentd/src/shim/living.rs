@@ -160,7 +160,21 @@ impl Place {
             tracing::warn!(shim = %self.directory.display(), "a shim did not end in time and is killed");
             living.kill();
         }
-        self.ended(living, Status::Void).await.map(Some)
+        let status = self.ended(living, Status::Void).await?;
+        self.process_gone().await?;
+        Ok(Some(status))
+    }
+
+    /// A shim takes a moment to end after it has let go of everything.
+    async fn process_gone(&self) -> Result<(), ShimError> {
+        let Some(shim) = self.shim()? else { return Ok(()) };
+        for _ in 0..LOOKS {
+            if !shim.lives() {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Returns when the run is over.
