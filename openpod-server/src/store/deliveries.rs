@@ -82,7 +82,7 @@ pub async fn lease(
          UPDATE webhooks SET lease = $1, leased_until = $2 WHERE id IN (SELECT id FROM ripe) \
          RETURNING id, url, secret, CASE WHEN old_secret_until > $3 THEN old_secret END AS old_secret, failing_since",
         lane.condition(),
-        tx.dialect().skip_taken()
+        tx.dialect().skip_held()
     );
     let read = |row: &Row<'_>| {
         let secrets = [Some(row.get::<String>("secret")?), row.get("old_secret")?];
@@ -146,10 +146,10 @@ pub async fn free_expired(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         "WITH expired AS MATERIALIZED (\
          SELECT id FROM webhooks WHERE lease IS NOT NULL AND leased_until <= $1 {}) \
          UPDATE webhooks SET lease = NULL, leased_until = NULL WHERE id IN (SELECT id FROM expired)",
-        tx.dialect().skip_taken()
+        tx.dialect().skip_held()
     );
     let now = tx.now();
-    tx.execute(&sql, params![now]).await.map(|_| ())
+    tx.send(&sql, params![now]).await
 }
 
 /// Gives back what a process left leased when it died. For a database that no other process is at.

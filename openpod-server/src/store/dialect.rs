@@ -19,11 +19,19 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Ends a `SELECT` of rows that the statement around it takes for itself: what another takes is left out.
+    /// Ends a `SELECT` of rows that the statement around it deletes: what another is at is left out.
     pub(super) fn skip_taken(self) -> &'static str {
         match self {
             Dialect::Sqlite => "",
             Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// The same for rows that the statement around it changes. What others only [`keep`](Self::keep) is not left out.
+    pub(super) fn skip_held(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
         }
     }
 
