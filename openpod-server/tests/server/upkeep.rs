@@ -330,6 +330,20 @@ async fn what_cannot_be_copied_whole_leaves_the_target_empty() {
 }
 
 #[tokio::test]
+async fn a_database_without_a_schema_is_told_from_one_that_is_damaged() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("empty.db");
+    std::fs::write(&file, "").unwrap();
+    let postgres = databases::postgres_location().await;
+    for place in [Some(Location::File(file)), postgres].into_iter().flatten() {
+        let store = upkeep::look_at(place, sources()).await.unwrap();
+        let report = upkeep::check(&store).await.unwrap();
+        assert_eq!((report.version, report.sentences()), (0, Vec::new()));
+        assert!(matches!(report.require_current(), Err(OpenError::Older { found: 0, .. })));
+    }
+}
+
+#[tokio::test]
 async fn a_check_names_what_is_damaged_missing_or_switched_off() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("town.db");
