@@ -12,10 +12,13 @@ use super::Options;
 use super::load::{self, Load};
 use super::place;
 use super::report::{Goal, Row, Table};
-use super::stage::{HEARTBEAT, MANY, Project, runtime};
+use super::stage::{HEARTBEAT, Project, runtime};
 
 /// How many agents there are, one connection for each.
 const AGENTS: usize = 64;
+
+/// The largest limit that a configuration may have; nobody reaches it.
+const MANY: u32 = 1_000_000;
 
 /// The program, until this is dropped.
 struct Program {
