@@ -66,8 +66,9 @@ impl Client {
     /// ```
     ///
     /// Nothing falls between two of them: each asks for what changed since the last one that *came*, so a failed one loses
-    /// nothing. (The deployed service tells a time after it has read; the dialect asks it for a minute more.) A failure is told and then tried again later, no sooner than the service asks for; only a refusal that no
-    /// waiting can change (a key that is no longer good, for one) is the last thing that comes.
+    /// nothing. (The deployed service tells a time after it has read; the dialect asks it for a minute more.) A failure is
+    /// told and then tried again later, no sooner than the service asks for; only a refusal that no waiting can change (a
+    /// key that is no longer good, for one) is the last thing that comes.
     ///
     /// Beside a webhook, give it a slow pace and let the webhook wake you: a dropped stream goes on from
     /// [`Heartbeats::position`].
