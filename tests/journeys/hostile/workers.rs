@@ -127,17 +127,22 @@ pub const ADDRESSES: &[Attack] = &[
 
 /// What becomes of the worker's `.git`, and of repositories within its tree.
 pub const REPOSITORIES: &[Attack] = &[
-    attack("git-deleted", Deliver(&[])).doing("rm -rf .git"),
-    attack("git-is-a-file", Deliver(&[])).doing(r#"rm -rf .git; echo "gitdir: $DATA/mirrors" > .git"#),
+    attack("git-deleted", Deliver(&[])).doing("rm -rf .git")
+        .sprung_by(r#"git status || "$CANARY" < /dev/null"#),
+    attack("git-is-a-file", Deliver(&[])).doing(r#"rm -rf .git; echo "gitdir: $DATA/mirrors" > .git"#)
+        .sprung_by(r#"git status || "$CANARY" < /dev/null"#),
     attack("git-is-a-link", Deliver(&[])).doing(r#"rm -rf .git; ln -s "$DATA/mirrors" .git"#),
-    attack("git-is-a-pipe", Deliver(&[])).doing("rm -rf .git; mkfifo .git"),
+    attack("git-is-a-pipe", Deliver(&[])).doing("rm -rf .git; mkfifo .git")
+        .sprung_by(r#"timeout 5 git status || "$CANARY" < /dev/null"#),
     attack("git-is-garbage", Deliver(&[])).doing(
         "rm -rf .git/objects .git/refs; echo garbage > .git/HEAD; echo garbage > .git/packed-refs; echo x > .git/index",
-    ),
+    )
+        .sprung_by(r#"git status || "$CANARY" < /dev/null"#),
     attack("own-commits-and-branches", Deliver(&[])).doing(
         "git add -A; git commit -qm 'By the worker'; git checkout -qb elsewhere; git update-ref refs/openpod/base HEAD
          git update-ref refs/openpod/published HEAD; git branch -f main HEAD; git tag -f v1",
-    ),
+    )
+        .sprung_by(r#"[ -z "$(git status --porcelain)" ] && "$CANARY" < /dev/null"#),
     attack("replaced-objects", Deliver(&[])).doing(
         "git add -A; git commit -qm x; git replace HEAD~1 HEAD; git replace -f \"$(git rev-parse HEAD:README.md)\" \
          \"$(git rev-parse HEAD:answer.txt)\"",
@@ -156,7 +161,8 @@ pub const REPOSITORIES: &[Attack] = &[
         .doing("git update-index --assume-unchanged answer.txt; git update-index --skip-worktree answer.txt")
         .sprung_by(r#"git diff --quiet && "$CANARY" < /dev/null"#),
     attack("private-ignores", Deliver(&[]))
-        .doing("mkdir -p .git/info; echo '*' > .git/info/exclude; touch .git/index.lock .git/HEAD.lock"),
+        .doing("mkdir -p .git/info; echo '*' > .git/info/exclude; touch .git/index.lock .git/HEAD.lock")
+        .sprung_by(r#"git add -A || "$CANARY" < /dev/null"#),
     attack("nested-repository", Deliver(&["tool/made.txt"]))
         .doing(
             r#"git init -q tool; echo made > tool/made.txt; git -C tool add -A
@@ -198,26 +204,32 @@ pub const FILES: &[Attack] = &[
         .doing(r#"echo x > "$(printf 'n\377\nme')""#),
     attack("names-that-are-options", Deliver(&["--exec=evil", "-rf"])).doing("echo x > ./--exec=evil; echo x > ./-rf"),
     attack("link-to-a-file-of-the-system", Refuse("link is a symbolic link that leaves the tree"))
-        .doing("ln -s /etc/passwd link"),
+        .doing("ln -s /etc/passwd link")
+        .sprung_by(r#"grep -q root: link && "$CANARY" < /dev/null"#),
     attack("link-to-the-key", Refuse("link is a symbolic link that leaves the tree"))
-        .doing(r#"ln -s "$DATA/agent.key" link"#),
+        .doing(r#"ln -s "$DATA/agent.key" link"#)
+        .sprung_by(r#"grep -q opk_ link && "$CANARY" < /dev/null"#),
     attack("link-upwards", Refuse("src/link is a symbolic link that leaves the tree"))
-        .doing("mkdir -p src; ln -s ../../outbound.git src/link"),
+        .doing("mkdir -p src; ln -s ../../outbound.git src/link")
+        .sprung_by(r#"[ -e src/link/HEAD ] && "$CANARY" < /dev/null"#),
     attack("link-through-a-link", Refuse("link is a symbolic link that leaves the tree"))
         .doing("ln -s . here; ln -s here/../../x link"),
     attack("link-in-place-of-the-answer", Refuse("answer.txt is a symbolic link that leaves the tree"))
-        .doing(r#"ln -sf "$DATA/journal.db" answer.txt"#),
+        .doing(r#"ln -sf "$DATA/journal.db" answer.txt"#)
+        .sprung_by(r#"head -c 6 answer.txt | grep -q SQLite && "$CANARY" < /dev/null"#),
     attack("link-in-place-of-the-attributes", Refuse(".gitattributes is a symbolic link that leaves the tree"))
         .doing("ln -s /etc/passwd .gitattributes"),
     attack("link-in-place-of-the-modules", Refuse("gitmodules")).doing("ln -s answer.txt .gitmodules"),
     attack("link-within-the-tree", Deliver(&["link"])).doing("ln -s answer.txt link"),
     attack("pipe-in-place-of-a-file", Deliver(&["README.md"])).doing("rm README.md; mkfifo README.md"),
     attack("pipe-in-place-of-the-ignores", Refuse(".gitignore is neither a file nor a link"))
-        .doing("mkfifo .gitignore"),
+        .doing("mkfifo .gitignore")
+        .sprung_by(r#"timeout 2 git status; [ $? = 124 ] && "$CANARY" < /dev/null"#),
     attack("pipe-in-place-of-attributes-below", Refuse("sub/.gitattributes is neither a file nor a link"))
         .doing("mkdir sub; echo x > sub/file; mkfifo sub/.gitattributes"),
     attack("text-that-no-encoding-has", Refuse("answer.txt"))
-        .doing("echo '*.txt working-tree-encoding=none-of-this-name' > .gitattributes"),
+        .doing("echo '*.txt working-tree-encoding=none-of-this-name' > .gitattributes")
+        .sprung_by(r#"git add -A || "$CANARY" < /dev/null"#),
     attack("giant-new-file", Refuse("giant has 1099511627776 bytes")).doing("truncate -s 1T giant"),
     attack("giant-old-file", Refuse("answer.txt has 1099511627776 bytes")).doing("truncate -s 1T answer.txt"),
     attack("giants-together", Refuse("its files have")).doing(
@@ -243,7 +255,8 @@ pub const MACHINE: &[Attack] = &[
            cat "$DATA/runs/$own/assignment.json" "$DATA/jobs/$own/job.json" "$DATA/jobs/$own/outbound.git/HEAD" \
              "$OPENPOD_RUN_DIR.shim/id" "$OPENPOD_RUN_DIR.shim/output.log" >> "$LOOT" 2> /dev/null
            cat "$RECORD" >> "$LOOT" 2> /dev/null"#,
-    ),
+    )
+        .sprung_by(r#"grep -q opk_ ../../../agent.key && "$CANARY" < /dev/null"#),
     attack("writes-where-it-must-not", Deliver(&[])).doing(
         r#"own=$(basename "$(dirname "$OPENPOD_RUN_DIR")")
            for place in "$RECORD" "$CANARY" "$DATA/journal.db" "$DATA/new" "$DATA/mirrors/new" "$DATA/run/new" \
@@ -255,7 +268,8 @@ pub const MACHINE: &[Attack] = &[
            mv "$OPENPOD_WORKSPACE" "$DATA/jobs/$own/moved" 2> /dev/null && echo moved >> "$LOOT"
            mv "$OPENPOD_RUN_DIR" "$OPENPOD_RUN_DIR.2" 2> /dev/null && echo moved >> "$LOOT"
            rm -rf "$OPENPOD_RUN_DIR.shim" "$DATA/jobs/$own/outbound.git" 2> /dev/null"#,
-    ),
+    )
+        .sprung_by(r#"(: > ../../../new) && rm ../../../new && "$CANARY" < /dev/null"#),
     attack("changes-its-task-and-its-run", Deliver(&[])).doing(
         r#"chmod +w "$OPENPOD_TICKET_FILE"
            sed 's/"title": "[^"]*"/"title": "Something else"/' "$OPENPOD_TICKET_FILE" > "$TMPDIR/t"
@@ -271,7 +285,8 @@ pub const MACHINE: &[Attack] = &[
            cat environ mem maps root/etc/hostname fd/* cwd/* < /dev/null >> "$LOOT" 2> /dev/null
            readlink root cwd exe fd/* >> "$LOOT" 2> /dev/null
            cd "$OPENPOD_WORKSPACE""#,
-    ),
+    )
+        .sprung_by(r#"tr '\0' '\n' < /proc/$PPID/environ | grep -q ^PATH= && "$CANARY" < /dev/null"#),
     attack("asks-the-daemon-s-sockets", Deliver(&[])).doing(
         r#"for number in $(seq 0 60); do
              for answer in "$(printf 'protocol=http\nhost=%s\npath=acme/answers.git\n' "$HOST" |
@@ -280,6 +295,19 @@ pub const MACHINE: &[Attack] = &[
              done
            done"#,
     ),
+    attack("gives-orders-at-the-control-socket", Deliver(&[]))
+        .doing(
+            r#"for token in "$(cat "$DATA/control.token" 2> /dev/null)" 0000; do
+                 for order in '"ask":"status"' '"ask":"drain"'; do
+                   printf '{"token":"%s",%s}\n' "$token" "$order" |
+                     curl -s --max-time 5 --unix-socket "$DATA/control.sock" telnet://daemon 2> /dev/null |
+                     grep -v '"refused"' >> "$LOOT"
+                 done
+               done; true"#,
+        )
+        .sprung_by(r#"[ -s ../../../control.token ] || grep -q opk_ ../../../agent.key && "$CANARY" < /dev/null"#),
+    attack("changes-the-modes-of-the-daemon-s-files", Deliver(&[]))
+        .doing(r#"chmod 777 "$DATA"; chmod 666 "$DATA/agent.key" "$DATA/control.token" "$DATA/journal.db""#),
     attack("has-no-privileges-and-gains-none", Deliver(&[])).doing(
         r#"grep -q '^NoNewPrivs:.1$' /proc/self/status || echo 'could gain privileges' >> "$LOOT"
            grep -q '^CapEff:.0*$' /proc/self/status || echo 'has capabilities' >> "$LOOT"
@@ -291,7 +319,8 @@ pub const MACHINE: &[Attack] = &[
            mkdir m; mount -t tmpfs x m 2> /dev/null && echo 'may mount' >> "$LOOT"; rmdir m
            unshare -m true 2> /dev/null && echo 'may unshare' >> "$LOOT"
            env | grep -iE 'token|secret|opk_|ghs_|whsec' >> "$LOOT"; true"#,
-    ),
+    )
+        .sprung_by(r#"grep -q '^NoNewPrivs:.0$' /proc/self/status && "$CANARY" < /dev/null"#),
     attack("outlives-its-job", Deliver(&[])).doing(
         r#"export LONG
            (setsid sh -c 'trap "" TERM HUP INT; (trap "" TERM; exec sleep ${LONG}0) & exec sleep ${LONG}1' &) > /dev/null 2>&1
