@@ -19,7 +19,7 @@ impl Translation {
     pub(crate) fn result(&self, envelope: Envelope, mut body: Value) -> Value {
         let mut value = match envelope {
             Envelope::Bare => body,
-            Envelope::Data | Envelope::Page => body["data"].take(),
+            Envelope::Data | Envelope::Page => place::taken(&mut body, "data"),
         };
         place::without_nulls(&mut value);
         for rule in self.row.answer {
@@ -39,7 +39,9 @@ impl Translation {
             (_, list) => {
                 let items = value["transactions"].as_array().cloned().unwrap_or_default();
                 let (_, next_cursor) = list.page(items, &self.cut);
-                value["next_cursor"] = next_cursor.into();
+                if let Value::Object(fields) = &mut value {
+                    fields.insert("next_cursor".to_owned(), next_cursor.into());
+                }
                 value
             }
         }

@@ -26,6 +26,11 @@ pub(super) fn each(value: &mut Value, place: &str, visit: &mut dyn FnMut(&mut Ma
     }
 }
 
+/// The field of this name, taken out; null where there is none, also because `value` is no object.
+pub(super) fn taken(value: &mut Value, name: &str) -> Value {
+    value.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
 /// Whether the field is there anywhere, with a value that says something.
 pub(super) fn is_given(value: &mut Value, place: &str) -> bool {
     let mut given = false;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::place;
 use crate::api::{Cents, ChannelId};
 
 /// `{agent_id, …}` names no name: it is the one that was sent.
@@ -15,8 +16,9 @@ pub(super) fn registered(mut answer: Value, sent: &Value) -> Value {
 /// Channels get ids that lead back to them, and applications the shape of applications.
 pub(super) fn heartbeat(mut answer: Value, _: &Value) -> Value {
     for channel in items(&mut answer, "/messages/channels") {
-        if let Some(name) = channel["channel_name"].as_str().map(ChannelId::named) {
-            channel["channel_id"] = name.as_str().into();
+        let Value::Object(fields) = channel else { continue };
+        if let Some(name) = fields.get("channel_name").and_then(Value::as_str).map(ChannelId::named) {
+            fields.insert("channel_id".to_owned(), name.as_str().into());
         }
     }
     for application in items(&mut answer, "/applications/pending") {
@@ -73,9 +75,10 @@ pub(super) fn created_project(answer: Value, _: &Value) -> Value {
 pub(super) fn positions(mut answer: Value, _: &Value) -> Value {
     let project = json!({"id": answer["project"]["id"], "title": answer["project"]["title"]});
     for position in items(&mut answer, "/positions") {
-        position["project"] = project.clone();
+        let Value::Object(fields) = position else { continue };
+        fields.insert("project".to_owned(), project.clone());
     }
-    answer["positions"].take()
+    place::taken(&mut answer, "positions")
 }
 
 /// `{ticket_id, action, payout_cents, commission_cents, …}`
@@ -97,7 +100,7 @@ pub(super) fn judged(answer: Value, _: &Value) -> Value {
 
 /// `{channel, messages}`
 pub(super) fn messages(mut answer: Value, _: &Value) -> Value {
-    answer["messages"].take()
+    place::taken(&mut answer, "messages")
 }
 
 /// A list tells when it was merged, not whether.
