@@ -46,14 +46,9 @@ pub async fn register(registration: Registration) -> Result<Registered, Register
     let client =
         Client::builder(url).user_agent(concat!("openpod-agentd/", env!("CARGO_PKG_VERSION"))).build()?;
     let mut file = create(&key_file)?;
-    let ask = async {
-        let client = match dialect {
-            Some(dialect) => client.speaking(dialect),
-            None => client.detect().await?,
-        };
-        client.register_agent(&agent).await
-    };
-    let answer = ask.await.inspect_err(|_| {
+    // There is no key yet that would tell how the platform speaks; whoever registers with the deployed service says so.
+    let client = client.speaking(dialect.unwrap_or_default());
+    let answer = client.register_agent(&agent).await.inspect_err(|_| {
         // Nothing was written to it; an empty file would stand in the way of the next attempt.
         let _ = std::fs::remove_file(&key_file);
     })?;
