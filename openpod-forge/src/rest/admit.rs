@@ -1,9 +1,10 @@
 //! From an HTTP request to a call, and from its answer back: the same for every operation.
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
@@ -16,6 +17,8 @@ use crate::store::Repository;
 
 /// The longest body that is read.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+/// How much of a longer body is read and thrown away: a sender that is cut off while it writes never sees the answer.
+const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 /// The versions of the API that are spoken.
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
 /// What an installation may ask in an hour. It is shown, never counted; faults play its end.
@@ -28,19 +31,36 @@ pub(crate) async fn handle(State(forge): State<Forge>, request: Request) -> Resp
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
     let headers = parts.headers.clone();
-    let bytes = to_bytes(body, MAX_BODY_BYTES).await;
+    let bytes = read_body(body).await;
     let now = forge.now();
-    let result = blocking(move || {
-        let bytes = bytes.map_err(|_| ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large"))?;
-        serve(forge, &parts, bytes, now)
-    })
-    .await;
+    let result = blocking(move || serve(forge, &parts, bytes?, now)).await;
     let mut response = match result {
         Ok(answer) => respond(&method, &headers, answer),
         Err(error) => refuse(&error),
     };
     common_headers(&mut response, &headers, now);
     response
+}
+
+async fn read_body(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut bytes = Vec::new();
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let broken = |_| ApiError::new(StatusCode::BAD_REQUEST, "The body ended before it was complete");
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        read += data.len();
+        if read <= MAX_BODY_BYTES {
+            bytes.extend_from_slice(&data);
+        } else if read <= MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
+            bytes = Vec::new();
+        } else {
+            break;
+        }
+    }
+    match read {
+        0..=MAX_BODY_BYTES => Ok(bytes.into()),
+        _ => Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large")),
+    }
 }
 
 fn serve(forge: Forge, parts: &Parts, body: Bytes, now: i64) -> Result<Answer, ApiError> {

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::world::World;
 
@@ -65,7 +66,28 @@ async fn requests_that_are_not_in_order_are_refused() {
     assert_eq!(post(b"[]".to_vec()).await.must_be(400)["message"], "Body should be a JSON object");
     assert_eq!(post(b"{\"title\": []}".to_vec()).await.status, 422);
     assert_eq!(post(Vec::new()).await.must_be(422)["errors"][0]["code"], "missing_field");
-    assert_eq!(post(vec![b' '; 11 * 1024 * 1024]).await.status, 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_is_told_so_and_not_cut_off() {
+    let world = World::start().await;
+    let token = world.shop_token().await;
+    let url = world.forge.api_url();
+    let address = (url.host_str().unwrap(), url.port().unwrap());
+    let body = vec![b' '; 40 * 1024 * 1024];
+    let head = format!(
+        "POST {}/repos/acme/shop/pulls HTTP/1.1\r\nhost: forge\r\nuser-agent: t\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        url.path(),
+        body.len()
+    );
+    // A sender that looks for an answer only after its last byte, as many do.
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(&body).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("Payload Too Large"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
