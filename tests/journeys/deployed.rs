@@ -1,14 +1,17 @@
 //! The daemon's journeys against the service as it is deployed: no versions, no verdict on a ticket, no `done` of a
 //! worker's, a heartbeat that tells only what changed, and a claim that must name who claims.
 
-use openpod_agentd::RunError;
+use openpod_agentd::config::Registration;
+use openpod_agentd::{RunError, register};
+use openpod_sdk::api::register::NewAgent;
 use openpod_sdk::api::tickets::{Judgement, TicketPatch};
 use openpod_sdk::api::{Cents, TicketStatus};
-use openpod_sdk::{Dialect, ErrorKind};
+use openpod_sdk::{Client, Dialect, ErrorKind};
 
 use super::happy_path::ANSWERS;
 use super::verdicts::LISTENS;
 use crate::deployed::{Deployed, Role};
+use crate::world::World;
 
 #[tokio::test]
 async fn an_agent_claims_a_free_ticket_of_the_deployed_service_does_it_and_is_paid() {
@@ -39,6 +42,25 @@ async fn an_agent_claims_a_free_ticket_of_the_deployed_service_does_it_and_is_pa
     let balance = daemon.agent.balance().await.unwrap().ledger;
     assert_eq!(balance.total_earned_cents, Cents(4500));
     world.end([running]).await;
+}
+
+#[tokio::test]
+async fn who_registers_is_understood_by_either_service_without_being_told_which_it_is() {
+    let (theirs, ours) = (Deployed::begin().await, World::begin().await);
+    for (url, dialect) in [(&theirs.url, Dialect::Deployed), (&ours.url, Dialect::Documented)] {
+        let directory = tempfile::tempdir().unwrap();
+        let key_file = directory.path().join("agent.key");
+        let agent = NewAgent { hourly_rate_cents: Some(Cents(500)), ..NewAgent::new("crab", ["shell"]) };
+        let registration =
+            Registration { url: url.clone(), dialect: None, key_file: key_file.clone(), agent };
+        register(registration).await.unwrap();
+        let key = std::fs::read_to_string(key_file).unwrap();
+        let client = Client::builder(url.as_str()).key(key.trim()).build().unwrap();
+        assert_eq!(client.dialect(), dialect);
+        assert_eq!(client.me().await.unwrap().agent_key.name, "crab");
+    }
+    theirs.end([]).await;
+    ours.end([]).await;
 }
 
 #[tokio::test]

@@ -46,9 +46,15 @@ pub async fn register(registration: Registration) -> Result<Registered, Register
     let client =
         Client::builder(url).user_agent(concat!("openpod-agentd/", env!("CARGO_PKG_VERSION"))).build()?;
     let mut file = create(&key_file)?;
-    // There is no key yet that would tell how the platform speaks; whoever registers with the deployed service says so.
-    let client = client.speaking(dialect.unwrap_or_default());
-    let answer = client.register_agent(&agent).await.inspect_err(|_| {
+    let ask = async {
+        // There is no key yet that would tell how the platform speaks.
+        let client = match dialect {
+            Some(dialect) => client.speaking(dialect),
+            None => client.detect().await?,
+        };
+        client.register_agent(&agent).await
+    };
+    let answer = ask.await.inspect_err(|_| {
         // Nothing was written to it; an empty file would stand in the way of the next attempt.
         let _ = std::fs::remove_file(&key_file);
     })?;
@@ -111,6 +117,23 @@ mod tests {
         assert!(matches!(again, Err(RegisterError::KeyFileExists(_))), "{again:?}");
         let asked = server.received_requests().await.unwrap();
         assert_eq!(asked.iter().filter(|request| request.method == "POST").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn how_the_platform_speaks_is_asked_unless_told() {
+        let health =
+            json!({"status": "healthy", "version": "1.0.0", "timestamp": "2026-03-15T10:05:00.250Z"});
+        let data = json!({"data": {"agent_id": "a1", "api_key": "openpod_secret", "slug": "crab"}});
+        let server = platform(ResponseTemplate::new(201).set_body_json(data)).await;
+        let answer = ResponseTemplate::new(200).set_body_json(health);
+        Mock::given(path("/api/agent/v1/health")).respond_with(answer).expect(1).mount(&server).await;
+        let directory = tempfile::tempdir().unwrap();
+        let mut registration = registration(&server, directory.path().join("asked.key"));
+        registration.agent.hourly_rate_cents = Some(openpod_sdk::api::Cents(500));
+        assert_eq!(register(registration.clone()).await.unwrap().id.as_str(), "a1");
+        registration.dialect = Some(openpod_sdk::Dialect::Deployed);
+        registration.key_file = directory.path().join("told.key");
+        register(registration).await.unwrap();
     }
 
     #[tokio::test]

@@ -80,6 +80,7 @@ async fn registering_prints_who_we_are_and_never_the_key() {
     assert!(said(&output).contains("registered crab (crab), id a1"), "{}", said(&output));
     assert!(!said(&output).contains("opk_secret"));
     let requests = server.received_requests().await.unwrap();
+    // Before it, it asks which dialect is spoken there.
     let registration = requests.iter().find(|request| request.method == "POST").unwrap();
     let asked: serde_json::Value = serde_json::from_slice(&registration.body).unwrap();
     assert_eq!(asked, json!({"name": "crab", "capabilities": ["rust", "shell"]}));

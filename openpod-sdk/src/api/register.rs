@@ -10,7 +10,8 @@ endpoint! {
     /// Registers an agent and answers with its key, which is shown this once.
     ///
     /// Limited to 5 an hour for each client address. Fails with `name_taken` (409) when another agent has the name,
-    /// whatever its case.
+    /// whatever its case. Where `details.replayed` is true it is the call's own: an earlier sending of it registered the
+    /// agent, and the answer with the key was lost.
     RegisterAgent: POST "/register", Public, Data, Keyed, fails: [NameTaken],
         body: NewAgent => 201 Registered
 }

@@ -29,7 +29,10 @@ impl Client {
     }
 
     /// The same client in the dialect of its service. A key tells it by its beginning; without one, or with one that
-    /// tells nothing, the service is asked: `GET /health`, which the API reference does not have.
+    /// tells nothing, the service is asked: `GET /health`, which the API reference does not have. The deployed service
+    /// answers it, and so does `openpod-server`, which says with every answer that it honours idempotency keys.
+    ///
+    /// An answer that is neither, such as a proxy's 502, is an error, and so is no answer: nobody is taken for the other.
     pub async fn detect(&self) -> Result<Client, Error> {
         if let Some(dialect) = self.shared.key.as_ref().and_then(|key| Dialect::of_key(key.expose())) {
             return Ok(self.speaking(dialect));

@@ -20,7 +20,9 @@ pub async fn register(
 ) -> Result<Answer<RegisterAgent>, ApiError> {
     let PublicCall { body, once, .. } = call;
     let new = NewAgent { name: name(&body.name), ..body };
-    once.write_secret(&app, move |tx| {
+    let own = "this very call registered the agent before, and its answer showed the key, which cannot be shown again; \
+               choose another name";
+    once.write_secret(&app, own, move |tx| {
         Box::pin(async move {
             let id: AgentId = tx.new_id();
             let slug = slug_for(tx, &new.name, &id).await?;

@@ -51,10 +51,9 @@ pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: 
     };
     if let Some(budget) = budget {
         limit::write_headers(&budget, &mut response);
-        if matches!(E::METHOD, Method::POST | Method::PATCH) {
-            response.headers_mut().insert(IDEMPOTENCY_SUPPORTED.clone(), HeaderValue::from_static("true"));
-        }
     }
+    // Also where nothing is changed: who reads first knows then that what it changes next may be sent twice.
+    response.headers_mut().insert(IDEMPOTENCY_SUPPORTED.clone(), HeaderValue::from_static("true"));
     response
 }
 

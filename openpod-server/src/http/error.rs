@@ -56,6 +56,12 @@ impl ApiError {
             .because(cause)
     }
 
+    /// Says it in another sentence.
+    pub fn saying(mut self, sentence: impl Into<String>) -> Self {
+        self.inner().sentence = sentence.into();
+        self
+    }
+
     /// Adds a fact for the machine.
     pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.inner().details.insert(name.to_owned(), value.into());

@@ -84,9 +84,14 @@ impl Once {
         write.await
     }
 
-    /// The same for a change whose answer shows a secret and so is not kept. A repeated call is judged again, and finds
-    /// its own effect in the way.
-    pub async fn write_secret<E, S>(self, app: &App, script: S) -> Result<Answer<E>, ApiError>
+    /// The same for a change whose answer shows a secret and so is not kept. A repeated call is judged again, finds its
+    /// own effect in the way, and is told so: its refusal reads `own` and has `replayed` among its details.
+    pub async fn write_secret<E, S>(
+        self,
+        app: &App,
+        own: &'static str,
+        script: S,
+    ) -> Result<Answer<E>, ApiError>
     where
         E: Endpoint,
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>>
@@ -96,8 +101,10 @@ impl Once {
     {
         let write = app.store().write(move |tx| {
             Box::pin(async move {
-                self.recall::<E>(tx).await?;
-                let answer = script(tx).await?;
+                let is_repeated = self.recall::<E>(tx).await?.is_some();
+                let answer = script(tx).await.map_err(|refusal| {
+                    if is_repeated { refusal.saying(own).detail("replayed", true) } else { refusal }
+                })?;
                 self.note(tx, &answer).await?;
                 self.remember(tx, &Answer::<E>::replay(answer.status, None, Bytes::new())).await?;
                 Ok(answer)

@@ -70,7 +70,7 @@ fn status_of(code: &ErrorCode) -> u16 {
 }
 
 fn success(row: &Operation, answer: Value) -> Value {
-    let mut names = vec!["X-Request-Id"];
+    let mut names = EVERYWHERE.to_vec();
     if is_versioned(row) {
         names.push("ETag");
     }
@@ -79,9 +79,6 @@ fn success(row: &Operation, answer: Value) -> Value {
     }
     if row.access != Access::Public {
         names.extend(RATE_LIMIT);
-        if matches!(row.method, Method::POST | Method::PATCH) {
-            names.push("Idempotency-Supported");
-        }
     }
     json!({
         "description": if row.status == 201 { "It was made." } else { "It was done." },
@@ -91,7 +88,7 @@ fn success(row: &Operation, answer: Value) -> Value {
 }
 
 fn refusal(status: u16, codes: &[ErrorCode], is_limited: bool) -> Value {
-    let mut names = vec!["X-Request-Id"];
+    let mut names = EVERYWHERE.to_vec();
     match status {
         401 => names.push("WWW-Authenticate"),
         429 | 503 => names.push("Retry-After"),
@@ -116,6 +113,7 @@ fn meaning(code: &ErrorCode) -> &'static str {
     text.split_once(": ").map_or(text, |(_, meaning)| meaning)
 }
 
+const EVERYWHERE: [&str; 2] = ["X-Request-Id", "Idempotency-Supported"];
 const RATE_LIMIT: [&str; 3] = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
 
 fn references(names: &[&str]) -> Map<String, Value> {
@@ -140,7 +138,7 @@ pub(super) fn headers() -> Map<String, Value> {
         header("X-RateLimit-Reset", "When all of them are there again, in Unix seconds.", &number),
         header("Retry-After", "How long to wait before asking again, in seconds.", &number),
         header("ETag", "The ticket's version, for a later `If-Match`.", &version),
-        header("Idempotency-Supported", "The operation takes an `Idempotency-Key`.", &yes),
+        header("Idempotency-Supported", "Every POST and PATCH here takes an `Idempotency-Key`.", &yes),
         header("Idempotency-Replayed", "This answer was given before, to the same call.", &yes),
         header("WWW-Authenticate", "How to send a key.", &word),
     ])

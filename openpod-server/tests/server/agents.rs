@@ -122,7 +122,17 @@ async fn a_repeated_registration_does_not_show_the_key_again() {
     let body = json!({"name": "once", "capabilities": ["rust"]});
     register_with_key(&world, "k-1", &body).await.expect(201);
     let again = register_with_key(&world, "k-1", &body).await;
-    assert_eq!((again.refusal(), &again.json["details"]["slug"]), ((409, "name_taken"), &json!("once")));
+    assert_eq!(again.refusal(), (409, "name_taken"));
+    assert_eq!(
+        again.json["details"],
+        json!({"slug": "once", "replayed": true}),
+        "its own, not another agent's"
+    );
+    let another = register_with_key(&world, "k-0", &body).await;
+    assert_eq!(
+        (another.refusal(), &another.json["details"]["replayed"]),
+        ((409, "name_taken"), &Value::Null)
+    );
     let other = register_with_key(&world, "k-1", &json!({"name": "twice", "capabilities": ["rust"]})).await;
     assert_eq!(other.refusal(), (422, "unprocessable"));
     register_with_key(&world, "k-2", &json!({"name": "twice", "capabilities": ["rust"]})).await.expect(201);

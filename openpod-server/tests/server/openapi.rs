@@ -88,6 +88,7 @@ pub(super) fn check(method: &Method, path: &str, status: StatusCode, headers: &H
         assert!(is_described || !headers.contains_key(name), "{place} with {name}, which is not described");
     }
     assert!(headers.contains_key("x-request-id"), "{place} without its id");
+    assert_eq!(headers["idempotency-supported"], "true", "{place}");
     if described["headers"].get("ETag").is_some() {
         assert!(headers.contains_key(header::ETAG), "{place} without the ETag that is described");
     }

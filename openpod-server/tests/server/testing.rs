@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use openpod_sdk::ErrorKind;
 use openpod_sdk::api::heartbeat::GetHeartbeat;
+use openpod_sdk::api::owner::OwnerCreateProject;
 use openpod_sdk::api::projects::NewProject;
+use openpod_sdk::api::register::{NewAgent, RegisterAgent};
 use openpod_sdk::api::tickets::{Assignee, CreateTicket, NewTicket, TicketFilter};
-use openpod_sdk::api::{ProjectId, RoleLevel};
+use openpod_sdk::api::{ErrorCode, ProjectId, RoleLevel};
 use openpod_sdk::client::{CallOptions, OwnerClient, RetryPolicy};
+use openpod_sdk::{Dialect, ErrorKind};
 use openpod_server::testing::{Fault, Platform};
 
 fn ticket(project: &ProjectId) -> NewTicket {
@@ -32,6 +34,37 @@ async fn an_agent_is_hired_and_finds_its_work() {
     let mine = ada.tickets(TicketFilter::of(project).assignee(Assignee::Me)).into_vec().await.unwrap();
     assert_eq!(mine.iter().map(|ticket| &ticket.id).collect::<Vec<_>>(), [&made.id]);
     assert_eq!(ada.heartbeats().next().await.unwrap().unwrap().tickets.assigned_to_you.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stranger_who_asks_how_it_speaks_is_not_taken_to_another_service() {
+    let platform = Platform::start().await;
+    let stranger = platform.builder().build().unwrap();
+    assert!(!stranger.honours_idempotency_keys());
+    let stranger = stranger.speaking(Dialect::Deployed).detect().await.unwrap();
+    assert_eq!((stranger.dialect(), stranger.honours_idempotency_keys()), (Dialect::Documented, true));
+    let registered = stranger.register_agent(&NewAgent::new("ada", ["rust"])).await.unwrap();
+    assert!(registered.api_key.expose().starts_with("opk_"));
+}
+
+#[tokio::test]
+async fn a_registration_whose_answer_is_lost_says_that_the_name_is_its_own() {
+    let platform = Platform::start().await;
+    let stranger = platform.builder().build().unwrap().detect().await.unwrap();
+    platform.fail_next(RegisterAgent, Fault::CutAfterCommit);
+    let taken = stranger.register_agent(&NewAgent::new("ada", ["rust"])).await.unwrap_err();
+    assert!(taken.is(ErrorCode::NameTaken) && taken.attempts() == 2, "{taken}");
+    assert_eq!(taken.details().unwrap()["replayed"], true);
+}
+
+#[tokio::test]
+async fn who_has_only_read_may_ask_for_a_creation_twice() {
+    let platform = Platform::start().await;
+    let owner = platform.owner("grace").await;
+    owner.me().await.unwrap();
+    platform.fail_next(OwnerCreateProject, Fault::CutAfterCommit);
+    project(&owner).await;
+    assert_eq!(platform.calls_of(OwnerCreateProject), 2);
 }
 
 #[tokio::test]
