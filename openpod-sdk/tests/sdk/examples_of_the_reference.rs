@@ -81,7 +81,11 @@ fn every_example_survives_the_types() {
     for (name, round_trip) in examples() {
         let text = fixture(name);
         let original: Value = serde_json::from_str(&text).unwrap();
-        compare(name, &original, &round_trip(&text));
+        let copy = round_trip(&text);
+        if name.starts_with("request.") {
+            assert_eq!(original, copy, "{name} is sent as it stands");
+        }
+        compare(name, &original, &copy);
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use openpod_sdk::client::RetryPolicy;
 use openpod_sdk::dialect::Unsupported;
+use openpod_sdk::webhook::{Delivery, Event};
 use openpod_sdk::{Client, Dialect, Error};
-use serde_json::Value;
+use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 pub(crate) const KEY: &str = "openpod_0123456789abcdef0123456789abcdef";
@@ -64,6 +65,21 @@ pub(crate) fn fixture(name: &str) -> String {
 /// A fixture of the deployed dialect.
 pub(crate) fn deployed(name: &str) -> String {
     fixture(&format!("{name}.deployed"))
+}
+
+/// An event of a fixture.
+pub(crate) fn event(name: &str) -> Event {
+    serde_json::from_str::<Delivery>(&deployed(name)).unwrap().event()
+}
+
+/// A value in the service's envelope.
+pub(crate) fn data(value: Value) -> String {
+    json!({"data": value}).to_string()
+}
+
+/// The ids of a page in our names.
+pub(crate) fn ids(page: &Value) -> Vec<&str> {
+    page["data"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
 }
 
 /// What a call makes of an answer.
