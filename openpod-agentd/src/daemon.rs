@@ -10,6 +10,7 @@
 //! Only this loop changes jobs, so two of its mechanisms never undo each other.
 
 mod desk;
+mod enact;
 mod log;
 mod places;
 mod purse;
@@ -27,7 +28,6 @@ use openpod_sdk::clock::Clock;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use desk::Stop;
 pub use places::{Places, Seat};
@@ -329,48 +329,6 @@ impl Daemon {
         for ticket in held.map(|job| job.ticket.clone()).collect::<Vec<_>>() {
             Box::pin(self.tell(&ticket, Input::Eased, None)).await?;
         }
-        Ok(())
-    }
-
-    /// Writes a job and its effect down, then begins the effect.
-    async fn enact(
-        &mut self,
-        job: Job,
-        effect: Option<Effect>,
-        mut entries: Vec<Entry>,
-    ) -> Result<(), DaemonError> {
-        let now = self.clock.now();
-        let intent = job.intent().filter(|_| effect.is_some());
-        if self.jobs.get(&job.ticket) != Some(&job) {
-            entries.push(Entry::Job(Box::new(job.clone()), now));
-        }
-        entries.extend(intent.iter().map(|key| Entry::Opened(key.clone(), now)));
-        let again = if entries.is_empty() { false } else { self.journal.write(entries).await? };
-        let before = self.jobs.insert(job.ticket.clone(), job.clone());
-        if before.is_none_or(|before| before.state.name() != job.state.name()) {
-            self.since.insert(job.ticket.clone(), now);
-        }
-        let (Some(effect), Some(intent)) = (effect, intent) else { return Ok(()) };
-        let span = tracing::info_span!(
-            "ticket",
-            number = job.number,
-            round = job.round,
-            attempt = job.attempts,
-            effect = effect.name()
-        );
-        self.busy.insert(job.ticket.clone(), effect.name());
-        let effects = Arc::clone(&self.effects);
-        let broken_off = CancellationToken::new();
-        self.acting.insert(job.ticket.clone(), broken_off.clone());
-        let task = async move {
-            tracing::debug!(again, "begins");
-            tokio::select! {
-                biased;
-                () = broken_off.cancelled() => Event::Abandoned,
-                news = effects.perform(&job, effect, again) => Event::Ended { ticket: job.ticket, intent, news },
-            }
-        };
-        self.tasks.spawn(task.instrument(span));
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 
 mod behind;
 mod failure;
+mod forge;
 mod git;
 mod holdings;
 mod platform;
@@ -20,9 +21,11 @@ use std::sync::Arc;
 use openpod_sdk::clock::Clock;
 use openpod_sdk::{Client, Secret};
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use failure::failure_of;
+pub use forge::Forges;
 pub use holdings::Holdings;
 pub use platform::{apply, look, who_am_i};
 pub(crate) use run::RUNS;
@@ -37,6 +40,26 @@ use crate::workspace::{JobKey, Workspaces};
 use run::Runs;
 use tokens::Tokens;
 
+/// Tells an effect when its intent is durable. Dropped instead of sent to, it has the effect wait for ever.
+#[derive(Debug)]
+pub struct Written(oneshot::Receiver<bool>);
+
+impl Written {
+    /// Something to send to whether the intent was written down before.
+    pub fn when() -> (oneshot::Sender<bool>, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (sender, Self(receiver))
+    }
+
+    /// Returns when it is written down, with whether it was before, so that it may have been carried out already.
+    async fn down(&mut self, name: &str) -> bool {
+        let Ok(again) = (&mut self.0).await else { return std::future::pending().await };
+        tracing::debug!(again, "begins");
+        crash::around(name, "intended");
+        again
+    }
+}
+
 /// Everything that effects need.
 pub struct Effects {
     client: Client,
@@ -45,6 +68,7 @@ pub struct Effects {
     executor: Executor,
     git: GitSettings,
     workspaces: Workspaces,
+    forges: Forges,
     clock: Arc<dyn Clock>,
     /// Where runs keep their files.
     runs_dir: PathBuf,
@@ -70,6 +94,8 @@ pub struct Parts {
     pub git: GitSettings,
     /// The repositories.
     pub workspaces: Workspaces,
+    /// Connections to forges.
+    pub forges: Forges,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where runs keep their files.
@@ -94,6 +120,7 @@ impl Effects {
             executor,
             git,
             workspaces,
+            forges,
             clock,
             runs_dir,
             secrets,
@@ -103,18 +130,36 @@ impl Effects {
         } = parts;
         let tokens = Tokens::new(client.clone(), git.clone(), Arc::clone(&clock));
         let runs = Runs::new(stop, end_runs);
-        Self { client, me, policy, executor, git, workspaces, clock, runs_dir, secrets, helper, tokens, runs }
+        Self {
+            client,
+            me,
+            policy,
+            executor,
+            git,
+            workspaces,
+            forges,
+            clock,
+            runs_dir,
+            secrets,
+            helper,
+            tokens,
+            runs,
+        }
     }
 
-    /// Carries out one effect and tells the job how it ended.
-    pub async fn perform(&self, job: &Job, effect: Effect, again: bool) -> Input {
+    /// Carries out one effect, once it is written down, and tells the job how it ended.
+    pub async fn perform(&self, job: &Job, effect: Effect, mut written: Written) -> Input {
         let name = effect.name();
-        crash::around(name, "intended");
+        let again = match &effect {
+            // It makes everything ready meanwhile.
+            Effect::Run { .. } => false,
+            _ => written.down(name).await,
+        };
         let result = match effect {
             Effect::Claim { version, untouched } => self.claim(job, version, untouched, again).await,
             Effect::Prepare => self.prepare(job).await,
             Effect::Brief { .. } => self.brief(job).await,
-            Effect::Run { attempt, allowance } => self.run(job, attempt, allowance).await,
+            Effect::Run { attempt, allowance } => self.run(job, attempt, allowance, written).await,
             Effect::Collect { summary, ended_at } => self.collect(job, summary.as_deref(), ended_at).await,
             Effect::Push { head } => self.push(job, &head, again).await,
             Effect::Propose { change, summary } => {

@@ -214,6 +214,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_noted_is_written_in_its_turn() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let at = Timestamp::from_micros(1);
+        let (journal, _) = Journal::open(&path).unwrap();
+        journal.note(vec![Entry::Opened("a/r1/a0/prepare".into(), at)]).unwrap();
+        journal.note(vec![Entry::Settled("a/r1/a0/prepare".into(), at)]).unwrap();
+        let again = journal.write(vec![Entry::Opened("a/r1/a0/prepare".into(), at)]).await.unwrap();
+        assert!(again, "the notes were written before");
+        journal.note(vec![Entry::Fact("me", "{}".into())]).unwrap();
+        let closed = journal.closed();
+        drop(journal);
+        closed.cancelled().await;
+        assert_eq!(read(&path).unwrap().facts["me"], "{}", "nothing is noted in vain");
+    }
+
+    #[tokio::test]
+    async fn a_note_that_cannot_be_written_is_told_with_the_next_write_which_does_not_happen() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let (journal, _) = Journal::open(&path).unwrap();
+        rusqlite::Connection::open(&path).unwrap().execute_batch("ALTER TABLE facts RENAME TO lost").unwrap();
+        journal.note(vec![Entry::Fact("me", "{}".into())]).unwrap();
+        let at = Timestamp::from_micros(1);
+        let told = journal.write(vec![Entry::Opened("a/r1/a1/run".into(), at)]).await;
+        assert!(told.unwrap_err().to_string().contains("no such table: facts"));
+        assert_eq!(read_intents(&path), Vec::<String>::new());
+    }
+
+    fn read_intents(path: &Path) -> Vec<String> {
+        let connection = rusqlite::Connection::open(path).unwrap();
+        let mut keys = connection.prepare("SELECT key FROM intents").unwrap();
+        keys.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[tokio::test]
     async fn a_journal_of_a_newer_daemon_is_not_touched() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("journal.db");

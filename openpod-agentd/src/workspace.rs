@@ -38,6 +38,8 @@ pub use error::WorkspaceError;
 pub use key::{JobKey, NotAJobKey};
 pub use limits::Limits;
 pub use mirrors::{MirrorUpkeep, Tended};
+pub use prepare::Branches;
+pub use remote::Advertised;
 pub(crate) use remove::remove_all;
 
 use self::error::at;

@@ -111,18 +111,16 @@ impl Effects {
 
     /// Gathers ticket, comments and knowledge, and writes them down for the run.
     pub(super) async fn brief(&self, job: &Job) -> Outcome {
-        let (ticket, standing) = self.standing(job).await?;
+        let tokens = self.tokens.of(&job.project);
+        let (found, origin, knowledge) =
+            tokio::join!(self.standing(job), tokens.token(false), self.knowledge(job));
+        let (ticket, standing) = found?;
         let Some(ticket) = ticket.filter(|_| standing != Standing::NotOurs) else {
             return Err(Failure::not_ours("the ticket is not ours any more"));
         };
-        let origin = self
-            .tokens
-            .of(&job.project)
-            .token(false)
-            .await
-            .map_err(|error| super::failure::of_token(&error))?;
+        let origin = origin.map_err(|error| super::failure::of_token(&error))?;
         let repository = format!("{}/{}", origin.owner, origin.name);
-        let knowledge = self.knowledge(job).await?;
+        let knowledge = knowledge?;
         let assignment = Assignment::new(job, &self.me, &ticket, repository, knowledge);
         self.write_assignment(job, &assignment).await?;
         Ok(Input::Briefed)

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::of_shim;
 use super::transcript::transcript;
-use super::{Effects, Outcome, key_of};
+use super::{Effects, Outcome, Written, key_of};
 use crate::control::RunReport;
 use crate::crash;
 use crate::custody;
@@ -94,8 +94,15 @@ impl Effects {
         Ok(())
     }
 
-    /// Runs the worker to its end, or takes up the run of this attempt where it stands.
-    pub(super) async fn run(&self, job: &Job, attempt: u32, allowance: Allowance) -> Outcome {
+    /// Runs the worker to its end, or takes up the run of this attempt where it stands. A new one gets its shim while the
+    /// attempt is being written down, and its task when it is.
+    pub(super) async fn run(
+        &self,
+        job: &Job,
+        attempt: u32,
+        allowance: Allowance,
+        mut written: Written,
+    ) -> Outcome {
         let run = self.runs.begin(&job.ticket);
         let _busy = run.busy.lock().await;
         let directory = self.run_directory(job);
@@ -116,7 +123,10 @@ impl Effects {
                 let place = Place::beside(&free);
                 let spec = self.spec(job, attempt, allowance, free, &place).await?;
                 tracing::info!(log = %place.log().display(), "the worker begins");
-                let begun = place.start(&self.helper, spec, self.executor.resources).await;
+                let written = async {
+                    written.down("run").await;
+                };
+                let begun = place.start(&self.helper, spec, self.executor.resources, written).await;
                 self.follow(job, &place, begun.map_err(|error| of_shim(&error))?, &run).await
             }
         }

@@ -161,7 +161,7 @@ impl GitCommand {
 
     async fn follow(&self, sink: impl FnMut(&[u8]) + Send) -> io::Result<(std::process::ExitStatus, String)> {
         let mut group = Group::spawn(&mut self.prepared())?;
-        if let Some(subcommand) = self.args.first().filter(|_| self.networked) {
+        if let Some(subcommand) = self.args.first().filter(|first| self.networked && *first != "ls-remote") {
             crash::around("git", &subcommand.to_string_lossy());
         }
         let leader = group.leader();

@@ -83,6 +83,15 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether it changes nothing outside of this machine, and here only what it finds again or makes anew. If the power
+    /// goes, it need not have been written down: the effect before it is looked at again, and this one follows again.
+    pub fn leaves_no_trace(&self) -> bool {
+        matches!(
+            self,
+            Effect::Prepare | Effect::Brief { .. } | Effect::Collect { .. } | Effect::Verify { .. }
+        )
+    }
+
     /// The effect's name, for logs, tables and keys.
     pub fn name(&self) -> &'static str {
         match self {

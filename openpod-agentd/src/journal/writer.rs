@@ -20,7 +20,8 @@ pub struct Journal {
 
 struct Command {
     entries: Vec<Entry>,
-    answer: oneshot::Sender<Result<bool, JournalError>>,
+    /// Who waits until it is durable, if anybody does.
+    answer: Option<oneshot::Sender<Result<bool, JournalError>>>,
 }
 
 impl Journal {
@@ -29,7 +30,7 @@ impl Journal {
         let connection = connect(path)?;
         let known = replay(&connection, path)?;
         let (commands, queue) = mpsc::channel();
-        let writer = Writer { connection, path: path.to_owned() };
+        let writer = Writer { connection, path: path.to_owned(), waits: true, broken: None };
         let closed = CancellationToken::new();
         let closing = closed.clone();
         std::thread::Builder::new()
@@ -51,28 +52,54 @@ impl Journal {
     /// they open was opened before, so that it may have been carried out already.
     pub async fn write(&self, entries: Vec<Entry>) -> Result<bool, JournalError> {
         let (answer, written) = oneshot::channel();
-        self.commands.send(Command { entries, answer }).map_err(|_| JournalError::Stopped)?;
+        let command = Command { entries, answer: Some(answer) };
+        self.commands.send(command).map_err(|_| JournalError::Stopped)?;
         written.await.map_err(|_| JournalError::Stopped)?
+    }
+
+    /// Writes entries in one transaction, after everything before them, and waits for nothing. They are durable when
+    /// the next [`Self::write`] is; should the machine lose its power before, they were never written, like all that
+    /// came after them. When they cannot be written, the next [`Self::write`] says so.
+    pub fn note(&self, entries: Vec<Entry>) -> Result<(), JournalError> {
+        self.commands.send(Command { entries, answer: None }).map_err(|_| JournalError::Stopped)
     }
 }
 
 struct Writer {
     connection: Connection,
     path: PathBuf,
+    /// Whether a commit waits for the disk now.
+    waits: bool,
+    /// Why notes were not written. Nothing is written after them.
+    broken: Option<rusqlite::Error>,
 }
 
 impl Writer {
     fn run(mut self, queue: &mpsc::Receiver<Command>) {
         while let Ok(Command { entries, answer }) = queue.recv() {
-            let result = self.write(&entries);
-            let result = result.map_err(|source| JournalError::Database { path: self.path.clone(), source });
-            // Whoever asked may be gone; what was written stays written.
-            let _ = answer.send(result);
+            let result = match self.broken.take() {
+                None => self.write(&entries, answer.is_some()),
+                Some(error) => Err(error),
+            };
+            match (answer, result) {
+                (Some(answer), result) => {
+                    let path = || self.path.clone();
+                    let result = result.map_err(|source| JournalError::Database { path: path(), source });
+                    // Whoever asked may be gone; what was written stays written.
+                    let _ = answer.send(result);
+                }
+                (None, result) => self.broken = result.err(),
+            }
         }
     }
 
-    fn write(&mut self, entries: &[Entry]) -> rusqlite::Result<bool> {
+    fn write(&mut self, entries: &[Entry], waits: bool) -> rusqlite::Result<bool> {
         crash::point("journal/unwritten");
+        if self.waits != waits {
+            let name = if waits { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", name)?;
+            self.waits = waits;
+        }
         let transaction = self.connection.transaction()?;
         let mut again = false;
         for entry in entries {

@@ -22,7 +22,7 @@ use super::parts::{self, Start};
 use super::{RunError, crashed, webhook};
 use crate::config::{AgentSettings, Config};
 use crate::daemon::{self, Daemon, Places, Purse};
-use crate::effects::{self, Effects};
+use crate::effects::{self, Effects, Forges};
 use crate::sources::heartbeat::Heartbeat;
 use crate::sources::webhook::Doors;
 use crate::workspace::Workspaces;
@@ -43,6 +43,7 @@ pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) connections: Client,
     pub(super) workspaces: Workspaces,
+    pub(super) forges: Forges,
     pub(super) places: Places,
     pub(super) purse: Purse,
     pub(super) doors: Doors,
@@ -129,6 +130,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
         executor: config.executor.clone(),
         git: config.git.clone(),
         workspaces: shared.workspaces.of_agent(&agent.directory)?,
+        forges: shared.forges.clone(),
         clock: Arc::clone(&tools.clock),
         runs_dir: agent.directory.join(effects::RUNS),
         secrets,

@@ -22,6 +22,7 @@ use super::{RunError, Wiring, confinement, crashed, monitor, webhook};
 use crate::config::{Config, ConfigError};
 use crate::control::Listening;
 use crate::daemon::Places;
+use crate::effects::Forges;
 use crate::git::Git;
 use crate::sources::webhook::Doors;
 use crate::workspace::{MirrorUpkeep, Workspaces};
@@ -125,6 +126,7 @@ impl House {
         let shared = Shared {
             connections: parts::connections(&config)?,
             workspaces: workspaces.with_limits(config.limits.clone()),
+            forges: Forges::new(config.git.silence),
             places: Places::new(config.max_runs),
             purse: parts::purse(self.place.data_dir()),
             doors: self.doors.clone(),

@@ -12,6 +12,15 @@ use serde::de::DeserializeOwned;
 use super::{Place, ShimError, Status};
 use crate::process::kin::Identity;
 
+/// What a file must outlive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    /// Every process. It speaks of processes, and those end with the machine.
+    WithTheMachine,
+    /// A loss of power.
+    BeyondTheMachine,
+}
+
 /// Held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock(File);
@@ -28,7 +37,7 @@ impl Place {
     pub(super) fn create(&self, id: &str) -> Result<(), ShimError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
         made.map_err(at(&self.directory))?;
-        self.write("id", id.as_bytes())?;
+        self.write("id", id.as_bytes(), Lasts::WithTheMachine)?;
         let pipe = self.file("alive");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
             .map_err(|error| at(&pipe)(error.into()))?;
@@ -60,8 +69,19 @@ impl Place {
         self.read("shim.json")
     }
 
+    /// Whether a shim ever said who it is. A machine that lost its power may have kept no more than that.
+    pub(super) fn had_a_shim(&self) -> bool {
+        self.file("shim.json").exists()
+    }
+
     pub(super) fn write_shim(&self, identity: &Identity) -> Result<(), ShimError> {
-        self.write_json("shim.json", identity)
+        self.write_json("shim.json", identity, Lasts::WithTheMachine)
+    }
+
+    /// That there was a shim outlives the machine, too, from here on.
+    pub(super) fn keep_shim(&self) -> io::Result<()> {
+        File::open(self.file("shim.json"))?.sync_all()?;
+        File::open(&self.directory)?.sync_all()
     }
 
     pub(super) fn status(&self) -> Result<Option<Status>, ShimError> {
@@ -69,7 +89,7 @@ impl Place {
     }
 
     pub(super) fn write_status(&self, status: &Status) -> Result<(), ShimError> {
-        self.write_json("status.json", status)?;
+        self.write_json("status.json", status, Lasts::BeyondTheMachine)?;
         // Whoever reads all files of a directory would wait at a pipe for ever.
         let _ = std::fs::remove_file(self.file("alive"));
         Ok(())
@@ -89,18 +109,21 @@ impl Place {
         serde_json::from_slice(&bytes).map(Some).map_err(|source| ShimError::Unreadable { path, source })
     }
 
-    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), ShimError> {
+    fn write_json(&self, name: &str, value: &impl Serialize, lasts: Lasts) -> Result<(), ShimError> {
         let path = self.file(name);
         let text = serde_json::to_vec(value).map_err(|source| ShimError::Unreadable { path, source })?;
-        self.write(name, &text)
+        self.write(name, &text, lasts)
     }
 
-    /// The whole file or none of it, whatever happens to the machine.
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ShimError> {
+    /// The whole file or none of it.
+    fn write(&self, name: &str, bytes: &[u8], lasts: Lasts) -> Result<(), ShimError> {
         let (path, new) = (self.file(name), self.file(&format!("{name}.new")));
         let written = private(&new).and_then(|mut file| {
             file.set_len(0)?;
             file.write_all(bytes)?;
+            if lasts == Lasts::WithTheMachine {
+                return std::fs::rename(&new, &path);
+            }
             file.sync_all()?;
             std::fs::rename(&new, &path)?;
             File::open(&self.directory)?.sync_all()

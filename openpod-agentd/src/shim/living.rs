@@ -72,12 +72,13 @@ impl EndOnDrop {
 }
 
 impl Place {
-    /// Starts a shim for this run. It lives on when this process ends.
+    /// Starts a shim for this run. It lives on when this process ends; but it begins nothing before `told`.
     pub(crate) async fn start(
         &self,
         helper: &Path,
         spec: RunSpec,
         resources: Resources,
+        told: impl Future<Output = ()>,
     ) -> Result<Living, ShimError> {
         self.create(&spec.id)?;
         crash::point("run/placed");
@@ -95,6 +96,7 @@ impl Place {
         let pid = pid.ok_or_else(|| cannot(io::ErrorKind::NotFound.into()))?;
         crash::point("run/shim");
         let handle = Arc::new(pidfd_open(pid, PidfdFlags::empty()).map_err(|error| cannot(error.into()))?);
+        told.await;
         if let Some(mut stdin) = child.stdin.take() {
             // One that cannot read its task does not begin, and says so by its end.
             let _ = stdin.write_all(&task).await;
@@ -134,7 +136,7 @@ impl Place {
 
     /// Ends what a dead shim left behind, and writes down that it is over.
     async fn bury(&self, without: Status) -> Result<Status, ShimError> {
-        let status = if self.shim()?.is_some() { without } else { Status::Void };
+        let status = if self.had_a_shim() { without } else { Status::Void };
         if let Some(id) = self.id() {
             let killed = kill_marked(MARK, &id).await.map_err(ShimError::Left)?;
             if killed > 0 {

@@ -59,6 +59,9 @@ async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
     let _alive = place.live()?;
     place.write_shim(&Identity::own()?)?;
     crash::point("shim/known");
+    let begun = place.clone();
+    // Beside the worker's start, which nothing is to hold up. What the disk refuses here, it refuses the status too.
+    tokio::task::spawn_blocking(move || begun.keep_shim());
     task.resources.apply()?;
     let status = match executor::run(task.into_spec(), Arc::new(SystemClock), orders).await {
         Ok(outcome) => Status::Ended { outcome },

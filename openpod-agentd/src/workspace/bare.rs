@@ -40,17 +40,20 @@ pub(super) fn borrow(borrower: &Path, lender: &Path) -> Result<(), WorkspaceErro
 
 /// Gives a new repository its first refs, durable at once.
 pub(super) fn write_first_refs(git_dir: &Path, refs: &[(&str, &Sha)]) -> Result<(), WorkspaceError> {
+    let file = note_first_refs(git_dir, refs)?;
+    File::open(&file).and_then(|open| open.sync_all()).map_err(at(&file))
+}
+
+/// The same where the files around it are not durable either. Returns the file that holds them.
+pub(super) fn note_first_refs(git_dir: &Path, refs: &[(&str, &Sha)]) -> Result<PathBuf, WorkspaceError> {
     let mut lines: Vec<String> = refs.iter().map(|(name, sha)| format!("{sha} {name}\n")).collect();
     lines.sort_by(|one, other| {
         one.split_once(' ').map(|(_, name)| name).cmp(&other.split_once(' ').map(|(_, name)| name))
     });
     let file = git_dir.join("packed-refs");
     let text = format!("# pack-refs with: sorted \n{}", lines.concat());
-    let written = File::create(&file).and_then(|mut open| {
-        open.write_all(text.as_bytes())?;
-        open.sync_all()
-    });
-    written.map_err(at(&file))
+    fs::write(&file, text).map_err(at(&file))?;
+    Ok(file)
 }
 
 /// Moves a ref as git does it: the new value under a lock, durable, then under its own name.

@@ -29,21 +29,32 @@ impl Workspaces {
         let staging = self.stage(job, &refs.base)?;
         crash::point("collect/staged");
         let tree = self.snapshot(&staging, &refs.published).await?;
-        if tree == self.tree_of(&staging, &refs.published).await? {
+        // Of processes that do not need each other, two at a time.
+        let (published, changed) =
+            tokio::join!(self.tree_of(&staging, &refs.published), self.changed(&staging, &refs.base, &tree));
+        if tree == published? {
             return Ok(Collected::Nothing);
         }
-        let changed = self.changed(&staging, &refs.base, &tree).await?;
+        let changed = changed?;
         if changed.is_empty() {
             return Err(WorkspaceError::refused(
                 "nothing is left of the change: the tree is that of the base again",
             ));
         }
-        self.check(&staging, &changed).await?;
-        let head = self.commit(&staging, &tree, &refs.published, message).await?;
+        let (checked, head) = tokio::join!(
+            self.check(&staging, &changed),
+            self.commit(&staging, &tree, &refs.published, message)
+        );
+        checked?;
+        let head = head?;
         crash::point("collect/committed");
-        self.take_over(job, &staging, &refs.published, &head).await?;
+        let (taken, change) = tokio::join!(
+            self.take_over(job, &staging, &refs.published, &head),
+            self.describe(&staging, &refs, &head, changed)
+        );
+        taken?;
         crash::point("collect/taken-over");
-        self.describe(job, &refs, head, changed).await.map(Collected::Change)
+        change.map(Collected::Change)
     }
 
     /// What was collected here and is published, if that is more than the base.
@@ -56,7 +67,7 @@ impl Workspaces {
         let staging = self.stage(job, &refs.base)?;
         let tree = self.tree_of(&staging, &head).await?;
         let changed = self.changed(&staging, &refs.base, &tree).await?;
-        self.describe(job, &refs, head, changed).await.map(Some)
+        self.describe(&staging, &refs, &head, changed).await.map(Some)
     }
 
     /// The commit that was pushed last, as far as the repository of a job that has one knows.
@@ -190,12 +201,12 @@ impl Workspaces {
 
     async fn describe(
         &self,
-        job: &JobKey,
+        staging: &Staging,
         refs: &Refs,
-        head: Sha,
+        head: &Sha,
         changed: Vec<Changed>,
     ) -> Result<Change, WorkspaceError> {
-        let here = |args: &[&str]| self.git.within(&self.layout.outbound(job), args);
+        let here = |args: &[&str]| self.git.within(&staging.git_dir, args);
         let (base, tip) = (refs.base.as_str(), head.as_str());
         let range = format!("{base}...{tip}");
         let counted = here(&["rev-list", "--left-right", "--count", &range]).line();
@@ -219,7 +230,7 @@ impl Workspaces {
             patch_sha256: patch.finalize().into(),
             patch_id: same.finalize(),
             changed_paths: changed.into_iter().map(|file| file.path).collect(),
-            head,
+            head: head.clone(),
         })
     }
 }

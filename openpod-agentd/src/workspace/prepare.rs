@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::error::{WorkspaceError, at};
 use super::layout::{BASE, COLLECTED, PUBLISHED};
 use super::leftovers::{clear, remove_locks};
-use super::{JobKey, Prepared, Workspaces, bare};
+use super::{Advertised, JobKey, Prepared, Workspaces, bare};
 use crate::crash;
 use crate::credentials::{Origin, TokenSource};
 use crate::git::Sha;
@@ -29,6 +29,17 @@ pub(super) struct Refs {
     pub(super) published: Sha,
 }
 
+/// What a job works on.
+#[derive(Debug, Clone, Copy)]
+pub struct Branches<'a> {
+    /// The branch that the change is for; the remote's default when absent.
+    pub base: Option<&'a str>,
+    /// The job's own. Where it is already there, work goes on from it.
+    pub own: &'a str,
+    /// What the remote has, if somebody looked; git asks it otherwise.
+    pub seen: Option<&'a Advertised>,
+}
+
 /// Where a job begins.
 struct Start {
     base_branch: String,
@@ -38,20 +49,22 @@ struct Start {
 }
 
 impl Workspaces {
+    /// Whether there is a workspace, which [`Self::prepare`] keeps.
+    pub fn is_prepared(&self, job: &JobKey) -> bool {
+        fs::symlink_metadata(self.layout.workspace(job)).is_ok()
+    }
+
     /// Makes the three repositories ready. Asked again, it keeps a workspace as it is.
-    ///
-    /// Without a base branch it is the remote's default. Where `branch` is already there, work goes on from it.
     pub async fn prepare(
         &self,
         job: &JobKey,
         origin: &Origin,
-        base_branch: Option<&str>,
-        branch: &str,
+        branches: Branches<'_>,
         tokens: Arc<dyn TokenSource>,
     ) -> Result<Prepared, WorkspaceError> {
         let workspace = self.layout.workspace(job);
-        if fs::symlink_metadata(&workspace).is_err() {
-            self.build(job, origin, base_branch, branch, tokens).await?;
+        if !self.is_prepared(job) {
+            self.build(job, origin, branches, tokens).await?;
         }
         let notes = self.layout.notes(job);
         let text = fs::read(&notes).map_err(at(&notes))?;
@@ -67,8 +80,7 @@ impl Workspaces {
         &self,
         job: &JobKey,
         origin: &Origin,
-        base_branch: Option<&str>,
-        branch: &str,
+        branches: Branches<'_>,
         tokens: Arc<dyn TokenSource>,
     ) -> Result<(), WorkspaceError> {
         let directory = self.layout.job(job);
@@ -77,9 +89,9 @@ impl Workspaces {
             // As long as it is held nobody collects the garbage of what is about to be borrowed.
             let lock = self.lock(&self.layout.mirror(origin));
             let _held = lock.lock().await;
-            let start = self.refresh_mirror(origin, base_branch, branch, tokens).await?;
+            let start = self.refresh_mirror(origin, branches, tokens).await?;
             if !self.layout.outbound(job).exists() {
-                self.build_outbound(job, origin, branch, &start)?;
+                self.build_outbound(job, origin, branches.own, &start)?;
             }
             start
         };
@@ -87,22 +99,27 @@ impl Workspaces {
         let file = self.layout.notes(job);
         fs::write(&file, notes.map_err(|error| at(&file)(error.into()))?).map_err(at(&file))?;
         crash::point("prepare/noted");
-        self.build_workspace(job, origin, branch, &start.base_branch).await
+        self.build_workspace(job, origin, branches.own, &start.base_branch).await
     }
 
-    /// One look at the remote; a fetch only when it has something new. The caller holds the mirror's lock.
+    /// One look at the remote, unless somebody looked before; a fetch only when it has something new. The caller holds
+    /// the mirror's lock.
     async fn refresh_mirror(
         &self,
         origin: &Origin,
-        base_branch: Option<&str>,
-        branch: &str,
+        branches: Branches<'_>,
         tokens: Arc<dyn TokenSource>,
     ) -> Result<Start, WorkspaceError> {
+        let Branches { base: base_branch, own: branch, seen } = branches;
         let mirror = self.layout.mirror(origin);
         let own = format!("refs/heads/{branch}");
         let base_name =
             base_branch.map_or_else(|| "refs/heads/*".to_owned(), |name| format!("refs/heads/{name}"));
-        let found = self.look(origin, &["HEAD", &base_name, &own], Arc::clone(&tokens)).await?;
+        let found = match seen {
+            Some(found) => found.clone(),
+            None => self.look(origin, &["HEAD", &base_name, &own], Arc::clone(&tokens)).await?,
+        };
+        crash::point("prepare/looked");
         let base_branch = base_branch.map(str::to_owned).or(found.default_branch.clone());
         let missing = |name: &str| WorkspaceError::NoBranch {
             repository: format!("{}/{}", origin.owner, origin.name),
@@ -201,7 +218,7 @@ impl Workspaces {
         );
         append(&git_dir.join("config"), &config)?;
         let (own, from) = (format!("refs/heads/{branch}"), format!("refs/remotes/origin/{base_branch}"));
-        bare::write_first_refs(&git_dir, &[(&own, &refs.published), (&from, &refs.base)])?;
+        bare::note_first_refs(&git_dir, &[(&own, &refs.published), (&from, &refs.base)])?;
         let head = git_dir.join("HEAD");
         fs::write(&head, format!("ref: {own}\n")).map_err(at(&head))?;
         crash::point("prepare/workspace-unfinished");

@@ -14,16 +14,17 @@ use crate::git::{GitCommand, GitError, Sha, refusal};
 const ANSWER: usize = 64 << 20;
 
 /// What a remote has.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Advertised {
-    /// The branch that HEAD names.
-    pub(super) default_branch: Option<String>,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Advertised {
+    /// The branch that HEAD names, or the one that work begins from.
+    pub default_branch: Option<String>,
     /// Branches and where they are.
-    pub(super) heads: Vec<(String, Sha)>,
+    pub heads: Vec<(String, Sha)>,
 }
 
 impl Advertised {
-    pub(super) fn head(&self, branch: &str) -> Option<&Sha> {
+    /// Where a branch is.
+    pub fn head(&self, branch: &str) -> Option<&Sha> {
         self.heads.iter().find(|(name, _)| name == branch).map(|(_, sha)| sha)
     }
 

@@ -58,10 +58,11 @@ impl Workspaces {
 
     /// Writes the tree that the worker left. `parent` is the commit it began with.
     pub(super) async fn snapshot(&self, staging: &Staging, parent: &Sha) -> Result<Sha, WorkspaceError> {
-        let tracked = self.tracked(staging, parent).await?;
+        let (tracked, rules) =
+            tokio::join!(self.tracked(staging, parent), self.check_rules(&staging.workspace));
+        rules?;
         let (links, files): (Vec<Tracked>, Vec<Tracked>) =
-            tracked.into_iter().partition(|entry| entry.mode == b"160000");
-        self.check_rules(&staging.workspace).await?;
+            tracked?.into_iter().partition(|entry| entry.mode == b"160000");
         let mut tree = WorkTree::new(&staging.workspace, &links);
         let kept: Vec<Tracked> = files.into_iter().filter(|entry| tree.holds(&entry.path)).collect();
         let here = |args: &[&str]| self.git.within(&staging.git_dir, args);

@@ -10,7 +10,7 @@ use openpod_agentd::workspace::{Collected, MirrorUpkeep, Tended};
 use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::{Clock, SystemClock};
 
-use crate::support::{World, helper, message, plain_git};
+use crate::support::{World, branches, helper, message, plain_git};
 
 /// Everything that nobody needs goes at once, and a mirror is never tidy enough.
 const AT_ONCE: MirrorUpkeep =
@@ -124,7 +124,7 @@ async fn work_of_an_agent_that_is_not_configured_any_more_keeps_what_it_borrows(
     let all = openpod_agentd::workspace::Workspaces::open(&world.data(), git, helper()).unwrap();
     let former = all.of_agent(&world.data().join("agents/former")).unwrap();
     let key = "t9".parse().unwrap();
-    former.prepare(&key, &world.origin, None, "openpod/t9", world.tokens()).await.unwrap();
+    former.prepare(&key, &world.origin, branches(None, "openpod/t9"), world.tokens()).await.unwrap();
     let base = world.remote(&["rev-parse", "trunk"]).trim().to_owned();
     world.rewrite_history();
     world.prepared("t2").await;

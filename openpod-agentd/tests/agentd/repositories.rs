@@ -8,7 +8,7 @@ use openpod_agentd::git::{GitErrorKind, Sha};
 use openpod_agentd::workspace::{Change, Collected, JobKey, Limits, WorkspaceError};
 use sha2::{Digest, Sha256};
 
-use crate::support::{World, message, plain_git};
+use crate::support::{World, branches, message, plain_git};
 
 async fn collect(world: &World, job: &JobKey, subject: &str) -> Change {
     match world.workspaces.collect(job, &message(subject)).await.unwrap() {
@@ -241,7 +241,9 @@ async fn a_refused_token_is_told_and_a_fresh_one_is_asked_for() {
     assert_eq!(kind(error), GitErrorKind::Auth);
     assert!(look().await.is_ok(), "the refused token was offered again");
     assert_eq!(*world.tokens.asked.lock().unwrap(), [false, true]);
-    assert!(world.workspaces.prepare(&job, &world.origin, None, "b", world.tokens()).await.is_err());
+    assert!(
+        world.workspaces.prepare(&job, &world.origin, branches(None, "b"), world.tokens()).await.is_err()
+    );
 }
 
 #[tokio::test]
@@ -263,7 +265,11 @@ async fn failures_have_the_kind_that_decisions_need() {
     let error = world.workspaces.remote_head(&dead, "trunk", tokens()).await.unwrap_err();
     assert_eq!(kind(error), GitErrorKind::Network);
 
-    let error = world.workspaces.prepare(&job, &world.origin, Some("none"), "b", tokens()).await.unwrap_err();
+    let error = world
+        .workspaces
+        .prepare(&job, &world.origin, branches(Some("none"), "b"), tokens())
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "the repository acme/shop has no branch none");
 
     world.tokens.broken = true;

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use openpod_agentd::credentials::{Origin, ScopedToken, TokenError, TokenSource};
 use openpod_agentd::git::Git;
-use openpod_agentd::workspace::{CommitMessage, JobKey, Workspaces};
+use openpod_agentd::workspace::{Branches, CommitMessage, JobKey, Workspaces};
 use openpod_sdk::Secret;
 use openpod_sdk::api::Timestamp;
 use tempfile::TempDir;
@@ -26,6 +26,11 @@ use url::Url;
 
 /// About as long as real ones are, with everything that occurs in them.
 pub(crate) const TOKEN: &str = "ghs_123456_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0NTYifQ.c2ln-bmF0_dXJl";
+
+/// Of a remote that nobody looked at yet.
+pub(crate) fn branches<'a>(base: Option<&'a str>, own: &'a str) -> Branches<'a> {
+    Branches { base, own, seen: None }
+}
 
 /// Git smart HTTP over the repositories below a directory, for whoever has the token.
 pub(crate) struct GitHost {
@@ -222,8 +227,11 @@ impl World {
     pub(crate) async fn prepared(&self, job: &str) -> (JobKey, PathBuf) {
         let key: JobKey = job.parse().unwrap();
         let branch = format!("openpod/{job}");
-        let prepared =
-            self.workspaces.prepare(&key, &self.origin, None, &branch, self.tokens()).await.unwrap();
+        let prepared = self
+            .workspaces
+            .prepare(&key, &self.origin, branches(None, &branch), self.tokens())
+            .await
+            .unwrap();
         (key, prepared.workspace)
     }
 

@@ -66,7 +66,7 @@ pub const ODD: &[Attack] = &[
     attack("replaced-objects-on-the-forge", Deliver(&[]))
         .doing(r#"git update-ref "refs/replace/$(git rev-parse main:README.md)" "$plain""#),
     attack("branch-in-the-way", Refuse("the repository refused the branch")).doing("git branch openpod main"),
-    attack("head-that-leads-nowhere", Refuse("has no branch HEAD")).doing("git symbolic-ref HEAD refs/heads/none"),
+    attack("head-that-leads-nowhere", Deliver(&[])).doing("git symbolic-ref HEAD refs/heads/none"),
     attack("files-as-sharp-as-knives", Deliver(&[])).doing(
         r#"file=$(printf '#!/bin/sh\n%s < /dev/null\n' "$CANARY" | blob)
            for name in build.rs conftest.py Makefile .envrc .pre-commit-config.yaml sitecustomize.py git; do
