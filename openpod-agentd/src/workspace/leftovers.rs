@@ -33,6 +33,20 @@ pub(super) fn remove_locks(git_dir: &Path) -> Result<(), WorkspaceError> {
     Ok(())
 }
 
+/// Removes packs that a git began and never finished, as it does on a full disk. The caller sees to it that no other git is
+/// at work there.
+pub(super) fn remove_unfinished_packs(git_dir: &Path) -> Result<(), WorkspaceError> {
+    let packs = git_dir.join("objects/pack");
+    let Ok(entries) = fs::read_dir(&packs) else { return Ok(()) };
+    for entry in entries {
+        let file = entry.map_err(at(&packs))?.path();
+        if file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"tmp_")) {
+            ignore_absent(fs::remove_file(&file)).map_err(at(&file))?;
+        }
+    }
+    Ok(())
+}
+
 fn ignore_absent(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::error::{WorkspaceError, at};
 use super::layout::{BASE, COLLECTED, PUBLISHED};
-use super::leftovers::{clear, remove_locks};
+use super::leftovers::{clear, remove_locks, remove_unfinished_packs};
 use super::{Advertised, JobKey, Prepared, Workspaces, bare};
 use crate::crash;
 use crate::credentials::{Origin, TokenSource};
@@ -137,6 +137,7 @@ impl Workspaces {
             std::iter::once((&*base_ref, &tip)).chain(head.iter().map(|head| (&*own, head))).collect();
         self.note_used(&mirror)?;
         remove_locks(&mirror)?;
+        remove_unfinished_packs(&mirror)?;
         if !self.has_all(&mirror, &wanted).await? {
             let url = origin.clone_url.as_str();
             let args = ["fetch", "--prune", "--no-tags", "--quiet", "--", url, "+refs/heads/*:refs/heads/*"];
