@@ -138,6 +138,15 @@ pub struct Candidate {
     pub untouched: bool,
 }
 
+#[cfg(test)]
+impl Candidate {
+    /// For tests that are about something else: number 1, never seen before.
+    pub(crate) fn of_tests(ticket: &str) -> Self {
+        let (ticket, title) = (ticket.into(), "T".to_owned());
+        Self { ticket, project: "p".into(), number: 1, title, version: None, untouched: true }
+    }
+}
+
 impl Job {
     /// A job for a ticket that was found.
     pub fn new(candidate: Candidate, branch_prefix: &str, now: Timestamp) -> Self {
@@ -281,14 +290,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_leaves_nothing_ahead_and_pauses_as_long_as_they_were() {
         let at = |seconds: u32| Timestamp::from_micros(i64::from(seconds) * 1_000_000);
-        let candidate = Candidate {
-            ticket: "t".into(),
-            project: "p".into(),
-            number: 1,
-            title: "T".into(),
-            version: None,
-            untouched: true,
-        };
+        let candidate = Candidate::of_tests("t");
         let mut job = Job::new(candidate, "openpod/", at(9000));
         let pause = |since, until| Trouble {
             times: 1,

@@ -129,14 +129,8 @@ mod tests {
     use crate::job::{Candidate, Job, State};
 
     fn job(id: &str) -> Job {
-        let candidate = Candidate {
-            ticket: id.into(),
-            project: "p".into(),
-            number: 5,
-            title: "Fix it".into(),
-            version: Some(1),
-            untouched: true,
-        };
+        let candidate =
+            Candidate { number: 5, title: "Fix it".into(), version: Some(1), ..Candidate::of_tests(id) };
         Job::new(candidate, "openpod/", Timestamp::from_micros(7))
     }
 

@@ -102,14 +102,7 @@ mod tests {
     }
 
     fn job(id: &str, state: State) -> (TicketId, Job) {
-        let candidate = Candidate {
-            ticket: id.into(),
-            project: "p".into(),
-            number: 5,
-            title: "T".into(),
-            version: Some(3),
-            untouched: true,
-        };
+        let candidate = Candidate { number: 5, version: Some(3), ..Candidate::of_tests(id) };
         let mut job = Job::new(candidate, "openpod/", Timestamp::from_micros(0));
         job.state = state;
         (id.into(), job)

@@ -138,14 +138,8 @@ mod tests {
     use crate::job::{Candidate, Published};
 
     fn job() -> Job {
-        let candidate = Candidate {
-            ticket: "t1".into(),
-            project: "p".into(),
-            number: 5,
-            title: "Trim\n  the slug".into(),
-            version: None,
-            untouched: true,
-        };
+        let candidate =
+            Candidate { number: 5, title: "Trim\n  the slug".into(), ..Candidate::of_tests("t1") };
         Job::new(candidate, "openpod/", Timestamp::from_micros(0))
     }
 

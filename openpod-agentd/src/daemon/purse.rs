@@ -78,14 +78,7 @@ mod tests {
     }
 
     fn prepared(ticket: &str) -> Job {
-        let candidate = Candidate {
-            ticket: ticket.into(),
-            project: "p".into(),
-            number: 1,
-            title: "T".into(),
-            version: None,
-            untouched: true,
-        };
+        let candidate = Candidate::of_tests(ticket);
         Job { state: State::Prepared, ..Job::new(candidate, "openpod/", at(0)) }
     }
 

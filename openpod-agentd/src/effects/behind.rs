@@ -10,6 +10,17 @@ use super::{Effects, key_of};
 use crate::job::{Failure, Input, Job, Standing};
 
 impl Effects {
+    /// The last look before something is published. What it is told instead when nobody wants it, or it was published
+    /// before.
+    pub(super) async fn why_not(&self, job: &Job) -> Result<Option<Input>, Failure> {
+        let asked_at = self.clock.now();
+        let (ticket, standing) = self.standing(job).await?;
+        if !matches!(standing, Standing::Open { .. } | Standing::HandedIn { .. }) {
+            return Ok(Some(Input::Seen { standing, asked_at }));
+        }
+        self.behind(job, ticket.as_deref(), &standing)
+    }
+
     /// What follows when the job's change was published before, and more has happened since.
     pub(super) fn behind(
         &self,

@@ -10,7 +10,7 @@ use super::{Effects, Outcome, key_of};
 use crate::crash;
 use crate::credentials::{Origin, TokenSource};
 use crate::git::{GitErrorKind, Sha};
-use crate::job::{Change, Class, Failure, Input, Job, Standing};
+use crate::job::{Change, Class, Failure, Input, Job};
 use crate::wording;
 use crate::workspace::{Advertised, Branches, Collected, CommitMessage, WorkspaceError};
 
@@ -78,14 +78,8 @@ impl Effects {
 
     /// The branch on the forge. A later round replaces exactly what the round before pushed.
     pub(super) async fn push(&self, job: &Job, head: &str, again: bool) -> Outcome {
-        // Nothing is published for whoever does not want it: the last look before what cannot be taken back.
-        let asked_at = self.clock.now();
-        let (ticket, standing) = self.standing(job).await?;
-        if !matches!(standing, Standing::Open { .. } | Standing::HandedIn { .. }) {
-            return Ok(Input::Seen { standing, asked_at });
-        }
-        if let Some(behind) = self.behind(job, ticket.as_deref(), &standing)? {
-            return Ok(behind);
+        if let Some(instead) = self.why_not(job).await? {
+            return Ok(instead);
         }
         let (tokens, origin) = self.origin(job).await?;
         let head = sha(head)?;

@@ -8,7 +8,7 @@ use super::git::SETTLING;
 use super::{Effects, Outcome};
 use crate::crash;
 use crate::credentials::TokenSource;
-use crate::job::{Change, Class, Failure, Input, Job, Published, Standing};
+use crate::job::{Change, Class, Failure, Input, Job, Published};
 use crate::wording;
 
 /// What is read of a pull request.
@@ -57,15 +57,8 @@ impl Effects {
         summary: Option<&str>,
         again: bool,
     ) -> Outcome {
-        if again {
-            let asked_at = self.clock.now();
-            let (ticket, standing) = self.standing(job).await?;
-            if !matches!(standing, Standing::Open { .. } | Standing::HandedIn { .. }) {
-                return Ok(Input::Seen { standing, asked_at });
-            }
-            if let Some(behind) = self.behind(job, ticket.as_deref(), &standing)? {
-                return Ok(behind);
-            }
+        if again && let Some(instead) = self.why_not(job).await? {
+            return Ok(instead);
         }
         let tokens = self.tokens.of(&job.project);
         let mut pauses = SETTLING.into_iter();
@@ -159,14 +152,8 @@ mod tests {
     const PULLS: &str = "/api/v3/repos/acme/greetings/pulls";
 
     fn job() -> Job {
-        let candidate = Candidate {
-            ticket: "t1".into(),
-            project: "p1".into(),
-            number: 7,
-            title: "Greet".into(),
-            version: None,
-            untouched: true,
-        };
+        let candidate =
+            Candidate { project: "p1".into(), number: 7, title: "Greet".into(), ..Candidate::of_tests("t1") };
         Job::new(candidate, "openpod/", Timestamp::from_micros(0))
     }
 

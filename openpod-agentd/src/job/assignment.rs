@@ -171,14 +171,8 @@ mod tests {
     use crate::job::Candidate;
 
     fn job(round: u32) -> Job {
-        let candidate = Candidate {
-            ticket: "t1".into(),
-            project: "p1".into(),
-            number: 7,
-            title: "Greet".into(),
-            version: None,
-            untouched: true,
-        };
+        let candidate =
+            Candidate { project: "p1".into(), number: 7, title: "Greet".into(), ..Candidate::of_tests("t1") };
         Job { round, ..Job::new(candidate, "openpod/", Timestamp::from_micros(0)) }
     }
 

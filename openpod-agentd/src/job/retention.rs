@@ -105,14 +105,7 @@ mod tests {
         Retention { finished: Duration::from_secs(100), most: 2, given_up: Duration::from_secs(1000) };
 
     fn job(ticket: &str, state: State) -> Job {
-        let candidate = Candidate {
-            ticket: ticket.into(),
-            project: "p".into(),
-            number: 1,
-            title: "T".into(),
-            version: None,
-            untouched: true,
-        };
+        let candidate = Candidate::of_tests(ticket);
         Job { state, ..Job::new(candidate, "openpod/", at(0)) }
     }
 

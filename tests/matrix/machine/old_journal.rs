@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::super::conversation::Conversation;
+use super::super::proxy::Proxy;
 use super::super::{AT_ONCE, side_by_side};
 use super::{Keeper, begin};
 use crate::world::program::Log;
@@ -34,21 +36,16 @@ fn a_daemon_with_the_journal_of_yesterday_looks_and_does_nothing_twice() {
     });
     side_by_side(AT_ONCE, walks.to_vec(), async |(copied, restored)| {
         let (conversation, proxy) = begin().await;
-        let (journal, copy) = (
-            conversation.data_dir.join("journal.db"),
-            conversation.world.directory("copy").join("journal.db"),
-        );
+        let journal = Copied::at(copied, &conversation, &proxy);
         let log = Log::default();
         let _shown = log.shown_on_failure();
-        let (from, to) = (journal.clone(), copy.clone());
-        proxy.when(copied.0, copied.1, move || copy_journal(&from, &to));
         let kill = Arc::new(Notify::new());
         let killing = Arc::clone(&kill);
         proxy.when(restored.0, restored.1, move || killing.notify_one());
         let times = AtomicU32::new(0);
         let between = || {
             assert_eq!(times.fetch_add(1, Ordering::SeqCst), 0, "it is killed once");
-            copy_journal(&copy, &journal);
+            journal.put_back();
         };
         let keeper = Keeper { conversation: &conversation, log: &log, kill: &kill, starter: &[] };
         let held = keeper.hold(between, |_| false).await;
@@ -74,20 +71,15 @@ fn a_journal_from_before_everything_was_finished_begins_nothing_again() {
     let walks = FINISHED.map(|moment| (format!("copied at {moment:?}, restored at the end"), moment));
     side_by_side(AT_ONCE, walks.to_vec(), async |moment| {
         let (conversation, proxy) = begin().await;
-        let (journal, copy) = (
-            conversation.data_dir.join("journal.db"),
-            conversation.world.directory("copy").join("journal.db"),
-        );
+        let journal = Copied::at(moment, &conversation, &proxy);
         let log = Log::default();
         let _shown = log.shown_on_failure();
-        let (from, to) = (journal.clone(), copy.clone());
-        proxy.when(moment.0, moment.1, move || copy_journal(&from, &to));
         let kill = Notify::new();
         let keeper = Keeper { conversation: &conversation, log: &log, kill: &kill, starter: &[] };
         let held = keeper.hold(|| {}, |_| false).await;
         let begun = std::fs::read_to_string(&conversation.signs).unwrap();
 
-        copy_journal(&copy, &journal);
+        journal.put_back();
         let stop = CancellationToken::new();
         let settled = async {
             conversation.until_settled(log.news()).await;
@@ -98,6 +90,26 @@ fn a_journal_from_before_everything_was_finished_begins_nothing_again() {
         conversation.check(&held, super::super::facts::Runs::AsMeant).await;
         conversation.world.close().await;
     });
+}
+
+/// A journal that is copied while the daemon works.
+struct Copied {
+    journal: PathBuf,
+    copy: PathBuf,
+}
+
+impl Copied {
+    fn at(moment: Moment, conversation: &Conversation, proxy: &Proxy) -> Self {
+        let copy = conversation.world.directory("copy").join("journal.db");
+        let copied = Self { journal: conversation.data_dir.join("journal.db"), copy };
+        let (from, to) = (copied.journal.clone(), copied.copy.clone());
+        proxy.when(moment.0, moment.1, move || copy_journal(&from, &to));
+        copied
+    }
+
+    fn put_back(&self) {
+        copy_journal(&self.copy, &self.journal);
+    }
 }
 
 /// With what was written and not yet put in its place.

@@ -30,14 +30,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn job(id: &str) -> Job {
-    let candidate = Candidate {
-        ticket: id.into(),
-        project: "p".into(),
-        number: 1,
-        title: "T".into(),
-        version: Some(1),
-        untouched: true,
-    };
+    let candidate = Candidate { version: Some(1), ..Candidate::of_tests(id) };
     Job { state: State::Prepared, ..Job::new(candidate, "openpod/", at(0)) }
 }
 

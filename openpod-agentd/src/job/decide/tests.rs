@@ -43,14 +43,8 @@ fn pull_request() -> Published {
 }
 
 fn job(state: State) -> Job {
-    let candidate = Candidate {
-        ticket: "t-000001".into(),
-        project: "p".into(),
-        number: 5,
-        title: "Fix it".into(),
-        version: Some(3),
-        untouched: true,
-    };
+    let candidate =
+        Candidate { number: 5, title: "Fix it".into(), version: Some(3), ..Candidate::of_tests("t-000001") };
     let mut job = Job::new(candidate, "openpod/", at(100));
     job.state = state;
     job.attempts = 1;
