@@ -128,6 +128,10 @@ impl Place {
             std::fs::rename(&new, &path)?;
             File::open(&self.directory)?.sync_all()
         });
+        if written.is_err() {
+            // A disk that is full would keep what it took of it.
+            let _ = std::fs::remove_file(&new);
+        }
         written.map_err(at(&path))
     }
 }
