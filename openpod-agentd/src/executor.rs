@@ -158,6 +158,13 @@ pub struct RunOutcome {
     pub ended_at: Timestamp,
 }
 
+impl RunOutcome {
+    /// Whether anybody goes on from what the worker left: then it is put on the disk before its end is told.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.end != RunEnd::Cancelled
+    }
+}
+
 /// Why a run did not begin, or could not be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecutorError {

@@ -14,6 +14,7 @@
 
 mod bare;
 mod collect;
+mod durability;
 mod error;
 mod key;
 mod layout;
@@ -34,6 +35,7 @@ use std::sync::{Arc, Mutex};
 use openpod_sdk::api::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use durability::settle;
 pub use error::WorkspaceError;
 pub use key::{JobKey, NotAJobKey};
 pub use limits::Limits;

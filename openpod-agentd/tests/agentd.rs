@@ -20,6 +20,8 @@ mod executor_run;
 mod forgetting;
 #[path = "agentd/hostile_worker.rs"]
 mod hostile_worker;
+#[path = "agentd/loss_of_power.rs"]
+mod loss_of_power;
 #[path = "agentd/mirrors.rs"]
 mod mirrors;
 #[path = "agentd/operating.rs"]

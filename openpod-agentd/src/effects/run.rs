@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::failure::of_shim;
+use super::failure::{of_shim, of_workspace};
 use super::transcript::transcript;
 use super::{Effects, Outcome, Written, key_of};
 use crate::control::RunReport;
@@ -117,9 +117,13 @@ impl Effects {
                 tracing::info!("the worker still runs, and is followed again");
                 self.follow(job, &Place::beside(&run_dir), living, &run).await
             }
-            (_, Some(Found::Over(status))) if counts(&status) => ended(status, self.taken(job)),
+            (_, Some(Found::Over(status))) if counts(&status) => self.ended(job, status),
             _ => {
                 self.end_all_below(&directory, true).await?;
+                if !self.workspaces.is_whole(&key_of(job)) {
+                    self.prepare(job).await?;
+                }
+                self.workspaces.note_worker(&key_of(job)).map_err(|error| of_workspace(&error))?;
                 let place = Place::beside(&free);
                 let spec = self.spec(job, attempt, allowance, free, &place).await?;
                 tracing::info!(log = %place.log().display(), "the worker begins");
@@ -179,7 +183,7 @@ impl Effects {
         tokio::select! {
             status = place.over(living) => {
                 self.look_after_modes().await;
-                return ended(status.map_err(|error| of_shim(&error))?, self.taken(job));
+                return self.ended(job, status.map_err(|error| of_shim(&error))?);
             }
             () = self.runs.left() => {
                 if let Some(end) = end {
@@ -196,6 +200,21 @@ impl Effects {
             _ => self.taken(job),
         };
         Ok(Input::RunEnded(RunEnding::Interrupted, used))
+    }
+
+    fn ended(&self, job: &Job, status: Status) -> Outcome {
+        if matches!(&status, Status::Ended { outcome } if outcome.is_kept()) {
+            self.note_settled(job);
+        }
+        ended(status, self.taken(job))
+    }
+
+    /// A shim that says how its run ended has put everything on the disk before.
+    fn note_settled(&self, job: &Job) {
+        if let Err(error) = self.workspaces.note_settled(&key_of(job)) {
+            // After a loss of power the next run begins with a workspace that is made again.
+            tracing::warn!(%error, "it cannot be noted that a workspace is whole");
+        }
     }
 
     /// What a worker did to the modes of the daemon's files is undone before anything else needs them.

@@ -99,6 +99,8 @@ impl GitCommand {
         let silence = self.git.silence.as_secs().max(1).to_string();
         let with = self.config("protocol.http.allow", "always").config("protocol.https.allow", "always");
         let with = with.config("http.lowSpeedTime", &silence);
+        // A ref stands for its objects, also after a loss of power, and also for objects that come one by one.
+        let with = with.config("core.fsync", "committed").config("core.fsyncMethod", "batch");
         Self { timeout: NETWORK, networked: true, ..with.config("credential.helper", helper) }
     }
 

@@ -36,7 +36,7 @@ impl Identity {
 
     fn of(pid: Pid) -> io::Result<Self> {
         let pid = pid.as_raw_nonzero().get();
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+        let boot = boot()?;
         let stat = Stat::of(pid).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(Self { pid, started: stat.started, boot })
     }
@@ -55,6 +55,11 @@ impl Identity {
         // The number may be another's by now. Once the handle is open it cannot change hands any more.
         Self::of(pid).is_ok_and(|found| found == *self).then_some(handle)
     }
+}
+
+/// The run of the machine, which ends when its power does.
+pub(crate) fn boot() -> io::Result<String> {
+    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
 struct Stat {

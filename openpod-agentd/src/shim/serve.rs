@@ -15,6 +15,7 @@ use super::{Place, Resources, ShimError, Status, Task};
 use crate::crash;
 use crate::executor::{self, ExecutorError, Orders};
 use crate::process::kin::Identity;
+use crate::workspace::settle;
 
 /// Between two tries to write to a disk that is full.
 const FOR_SPACE: Duration = Duration::from_secs(5);
@@ -64,7 +65,13 @@ async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
     tokio::task::spawn_blocking(move || begun.keep_shim());
     task.resources.apply()?;
     let status = match executor::run(task.into_spec(), Arc::new(SystemClock), orders).await {
-        Ok(outcome) => Status::Ended { outcome },
+        Ok(outcome) => match outcome.is_kept().then(|| settle(&place.directory)) {
+            Some(Err(error)) => {
+                complain(&error);
+                Status::Lost
+            }
+            _ => Status::Ended { outcome },
+        },
         Err(ExecutorError::Lost(error)) => {
             complain(&error);
             Status::Lost

@@ -3,11 +3,13 @@
 //! ```text
 //! data_dir/
 //!   mirrors/<owner>--<name>-<hash of the address>.git
-//!   mirrors/<the same>.seed/<commit>/      what the next workspace is copied from
+//!   mirrors/<the same>.seed/<commit>-<boot>/   what the next workspace is copied from
 //!   mirrors/<the same>.gone/   a mirror on its way out
 //!   jobs/<key>/workspace       the worker's
 //!   jobs/<key>/outbound.git    the daemon's: refs/openpod/base, collected, published
 //!   jobs/<key>/job.json        what `Prepared` says and no ref does
+//!   jobs/<key>/changing        since which boot the workspace may be on its way to the disk
+//!   jobs/<key>/cut-off         a workspace that lost its power while a worker worked in it
 //!   jobs/<key>/staging.git     only while a change is collected
 //!   removed/<key>              a job's directory on its way out
 //!   run/                       sockets
@@ -98,6 +100,14 @@ impl Layout {
 
     pub(super) fn staging(&self, key: &JobKey) -> PathBuf {
         self.job(key).join("staging.git")
+    }
+
+    pub(super) fn changing(&self, key: &JobKey) -> PathBuf {
+        self.job(key).join("changing")
+    }
+
+    pub(super) fn cut_off(&self, key: &JobKey) -> PathBuf {
+        self.job(key).join("cut-off")
     }
 
     pub(super) fn notes(&self, key: &JobKey) -> PathBuf {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use super::durability::{Changing, settle};
 use super::error::{WorkspaceError, at};
 use super::layout::{BASE, COLLECTED, PUBLISHED};
 use super::leftovers::{clear, remove_locks, remove_unfinished_packs};
@@ -51,7 +52,7 @@ struct Start {
 impl Workspaces {
     /// Whether there is a workspace, which [`Self::prepare`] keeps.
     pub fn is_prepared(&self, job: &JobKey) -> bool {
-        fs::symlink_metadata(self.layout.workspace(job)).is_ok()
+        fs::symlink_metadata(self.layout.workspace(job)).is_ok() && self.is_whole(job)
     }
 
     /// Makes the three repositories ready. Asked again, it keeps a workspace as it is.
@@ -85,6 +86,10 @@ impl Workspaces {
     ) -> Result<(), WorkspaceError> {
         let directory = self.layout.job(job);
         fs::create_dir_all(&directory).map_err(at(&directory))?;
+        if !self.is_whole(job) {
+            self.give_up_half(job)?;
+        }
+        self.note_changing(job, Changing::Made)?;
         let start = {
             // As long as it is held nobody collects the garbage of what is about to be borrowed.
             let lock = self.lock(&self.layout.mirror(origin));
@@ -130,6 +135,8 @@ impl Workspaces {
         let head = found.head(branch).cloned();
         if !mirror.join("HEAD").exists() {
             bare::create(&mirror, &tip, true)?;
+            // Other tickets will borrow from it without asking whether it is whole.
+            settle(&mirror).map_err(at(&mirror))?;
             crash::point("prepare/mirror");
         }
         let base_ref = format!("refs/heads/{base_branch}");

@@ -15,7 +15,8 @@ impl Workspaces {
     pub async fn remove(&self, job: &JobKey, force: bool) -> Result<(), WorkspaceError> {
         let directory = self.layout.job(job);
         let complete = self.layout.workspace(job).exists() && self.layout.outbound(job).exists();
-        if complete && !force && self.has_unpublished(job).await? {
+        let cut_off = self.layout.cut_off(job).exists();
+        if !force && (cut_off || complete && self.has_unpublished(job).await?) {
             return Err(WorkspaceError::Unpushed { directory });
         }
         let (from, aside) = (directory.clone(), self.layout.removed(job));

@@ -1,13 +1,15 @@
 //! What a workspace begins as, kept ready for the commit that most tickets begin with.
 //!
 //! A seed is a work tree with its repository, made by git once, and belongs to the daemon. Each ticket gets a copy, which
-//! shares nothing with it: what a worker does to its own reaches no other. Only the newest commit's seed is kept.
+//! shares nothing with it: what a worker does to its own reaches no other. Only the newest commit's seed is kept, and only until the machine
+//! loses its power: nobody waits until it is on the disk.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use super::durability::of_this_boot;
 use super::error::{WorkspaceError, at};
 use super::layout::{BASE, PUBLISHED};
 use super::leftovers::clear;
@@ -22,7 +24,7 @@ impl Workspaces {
             return self.grow(job, &refs.published, new).await;
         }
         let seeds = self.layout.seeds(origin);
-        let seed = seeds.join(refs.base.as_str());
+        let seed = of_this_boot(&seeds, refs.base.as_str()).map_err(at(&seeds))?;
         let lock = self.lock(&seeds);
         let _held = lock.lock().await;
         if !seed.exists() {
