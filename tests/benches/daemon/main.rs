@@ -1,7 +1,8 @@
 //! What the daemon costs and how fast it is, each figure beside what it is compared with, measured in the same run.
 //!
 //! ```text
-//!   cargo bench -p openpod-tests --bench daemon -- [reaction|overhead|idle|recovery]… [--rounds 100] [--seconds 60]
+//!   cargo bench --profile lean -p openpod-tests --bench daemon -- [reaction|overhead|idle|recovery]…
+//!       [--rounds 100] [--seconds 60] [--agents 100]
 //! ```
 //!
 //! Without a name all are measured. The daemon is the real program, the platform and the forge are this process. The
