@@ -266,8 +266,9 @@ async fn walk(cells: Vec<Cell>) {
     let _shown = log.shown_on_failure();
     let stop = CancellationToken::new();
     let planned: BTreeSet<&str> = cells.iter().map(|cell| cell.step.name).collect();
+    let (_, says) = FAULTS.iter().find(|(named, _)| *named == fault).unwrap();
     let told = async {
-        let held = conversation.hold().await;
+        let (held, ()) = tokio::join!(conversation.hold(), status_answers(&conversation, &log, says));
         conversation.until_settled(log.news()).await;
         // The work may be done before the webhook is registered.
         log.until("the webhook is registered").await;
@@ -277,10 +278,23 @@ async fn walk(cells: Vec<Cell>) {
     };
     let (held, ()) = tokio::join!(told, keep(&conversation, &log, &stop));
     assert_eq!(proxy.happened(), planned, "every fault happens");
-    let (_, says) = FAULTS.iter().find(|(named, _)| *named == fault).unwrap();
-    assert!(log.text().contains(says), "nobody says {says:?}");
     conversation.check(&held, Runs::AsMeant).await;
     conversation.world.close().await;
+}
+
+/// From the first time that the daemon says what is wrong, an operator who asks it is answered. One that was refused at
+/// its start is asked again when it runs again.
+async fn status_answers(conversation: &Conversation, log: &Log, says: &str) {
+    log.until(says).await;
+    let mut news = log.news();
+    let report = loop {
+        match Program::status(&conversation.config).await {
+            Some(report) => break report,
+            None => news.changed().await.unwrap(),
+        }
+    };
+    let agents = report["agents"].as_array().map_or(0, Vec::len);
+    assert_eq!(agents, 1, "{report}");
 }
 
 /// Keeps the daemon running until `stop`. A key that is refused at the start ends it, and it is started again.

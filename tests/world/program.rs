@@ -102,6 +102,14 @@ impl Program {
         Program { child, reading, log: log.clone(), before }
     }
 
+    /// What `status --json` says to an operator; `None` when no daemon answers.
+    pub async fn status(config: &Path) -> Option<serde_json::Value> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openpod-tests-agentd"));
+        command.args(["status", "--json", "--config"]).arg(config).kill_on_drop(true);
+        let output = command.output().await.unwrap();
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+    }
+
     /// The process.
     pub fn id(&self) -> u32 {
         self.child.id().unwrap()
