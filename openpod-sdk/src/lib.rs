@@ -105,6 +105,10 @@ pub mod secret;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[cfg(feature = "client")]
 pub use client::{Client, Error, ErrorKind};
 pub use dialect::Dialect;

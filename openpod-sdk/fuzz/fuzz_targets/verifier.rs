@@ -2,7 +2,7 @@
 #![no_main]
 
 #[path = "../entries.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "one entry for each target")]
 mod entries;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| entries::verifier(data));

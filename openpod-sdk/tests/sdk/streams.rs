@@ -112,7 +112,8 @@ async fn an_error_comes_once_and_is_the_end() {
     assert_eq!(tickets.next().await.unwrap().unwrap_err().kind(), ErrorKind::ServiceFailed);
     assert!(tickets.next().await.is_none() && tickets.next().await.is_none());
     assert_eq!(queries(&server).await.len(), 2);
-    let (_, client) = service(|_, _| ResponseTemplate::new(503)).await;
+    // A server that is let go serves another test.
+    let (_server, client) = service(|_, _| ResponseTemplate::new(503)).await;
     assert!(client.tickets(todo_of("p")).into_vec().await.is_err());
 }
 

@@ -28,7 +28,7 @@ fn no_fixture_is_left_out() {
     tested.extend(requests::requests().into_iter().map(|row| row.0.to_owned()));
     tested.extend(refusals::refusals().into_iter().map(|row| format!("error.{}", row.0)));
     tested.extend(events::events().into_iter().map(|row| format!("webhook.{}", row.0)));
-    // The verifier's own test reads the vectors.
+    // The test of the signatures reads these.
     tested.insert("webhook.signature_vectors".to_owned());
     assert_eq!(files, tested);
 }
