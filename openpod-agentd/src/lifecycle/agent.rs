@@ -110,7 +110,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
     if let Some(settings) = &config.webhook {
         let (events, stop, doors) = (&events, &stop, &shared.doors);
         let door = webhook::Door { settings, agent, client: &client, events, tools, doors, stop };
-        secrets.push(door.open(&mut background)?);
+        secrets.extend(door.open(&mut background).await?);
     }
     let heartbeat = Heartbeat {
         client: client.clone(),

@@ -2,8 +2,10 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | signed with our secret, fresh, not seen before | 200, and a hint |
-//! | wrong, missing or old signature, or the very same request again | 401 |
+//! | signed with our secret, fresh, not taken before | 200, and a hint |
+//! | the same delivery again | 200: its sender may not have heard our answer, and must not go on trying |
+//! | wrong, missing or old signature | 401 |
+//! | signed, but no delivery | 400 |
 //! | a body over 256 KiB | 413 |
 //! | anything but POST | 405 |
 //! | for an agent that is not at work here | 503: the platform tries again |
@@ -17,9 +19,8 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
-use openpod_sdk::api::TicketId;
 use openpod_sdk::clock::Clock;
-use openpod_sdk::webhook::{Delivery, ReplayGuard, Verifier, header};
+use openpod_sdk::webhook::{self, Refused, ReplayGuard, Verifier};
 use tokio::sync::mpsc;
 
 use crate::event::Event;
@@ -31,9 +32,7 @@ const REMEMBERED: Duration = Duration::from_secs(700);
 
 /// Receives for one agent.
 pub struct Receiver {
-    verifier: Verifier,
-    seen: Mutex<ReplayGuard>,
-    clock: Arc<dyn Clock>,
+    deliveries: webhook::Receiver,
     events: mpsc::Sender<Event>,
 }
 
@@ -41,7 +40,7 @@ impl Receiver {
     /// Receives what this verifier proves.
     pub fn new(verifier: Verifier, clock: Arc<dyn Clock>, events: mpsc::Sender<Event>) -> Self {
         let seen = Mutex::new(ReplayGuard::new(REMEMBERED, 100_000));
-        Self { verifier, seen, clock, events }
+        Self { deliveries: webhook::Receiver::with(verifier, seen, clock), events }
     }
 }
 
@@ -91,23 +90,18 @@ async fn receive(
     let Some(receiver) = doors.behind(uri.path()) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "no agent of that name is at work here\n");
     };
-    let now = receiver.clock.now();
-    let verified = match receiver.verifier.verify(&headers, &body, now) {
-        Ok(verified) => verified,
-        Err(problem) => {
-            tracing::warn!(%problem, "a webhook was refused");
-            return (StatusCode::UNAUTHORIZED, "the signature does not prove this request\n");
+    let event = match receiver.deliveries.receive(&headers, &body).await {
+        Ok(received) => received.event,
+        Err(Refused::Again) => {
+            tracing::debug!("a webhook came again");
+            return (StatusCode::OK, "");
+        }
+        Err(refused) => {
+            tracing::warn!(problem = %refused, "a webhook was refused");
+            return (refused.status(), "the signature does not prove this request, or it is no delivery\n");
         }
     };
-    // A retry of the platform carries the same id with a new time; the same id and time is the same request again.
-    let sent = headers.get(header::TIMESTAMP).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let request = format!("{}/{sent}", verified.id);
-    if !receiver.seen.lock().unwrap_or_else(PoisonError::into_inner).admit(&request, now) {
-        tracing::warn!(id = verified.id, "a webhook was refused: it was received before");
-        return (StatusCode::UNAUTHORIZED, "this request was received before\n");
-    }
-    let Delivery { kind, data, .. } = verified.delivery;
-    let ticket = data.get("ticket_id").and_then(|id| id.as_str()).map(TicketId::from);
+    let (kind, ticket) = (event.kind(), event.ticket());
     tracing::debug!(event = %kind, "a webhook hints to look");
     // With so many events waiting we look soon anyway.
     let _ = receiver.events.try_send(Event::Hint { kind, ticket });
@@ -119,7 +113,7 @@ mod tests {
     use axum::body::Body;
     use axum::http::Request;
     use openpod_sdk::Secret;
-    use openpod_sdk::api::{EventKind, Timestamp};
+    use openpod_sdk::api::{EventKind, TicketId, Timestamp};
     use openpod_sdk::clock::ManualClock;
     use openpod_sdk::webhook::{SigningKey, sign};
     use tower::ServiceExt;
@@ -179,29 +173,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_old_or_repeated_webhook_is_refused_and_changes_nothing() {
+    async fn a_wrong_or_old_webhook_is_refused_and_changes_nothing() {
         let mut world = world();
         assert_eq!(world.send("another secret", "msg_1", at(0), BODY).await, 401);
         assert_eq!(world.send_raw(HeaderMap::new(), BODY).await, 401);
         let key = SigningKey::parse(&Secret::new("a secret of ours")).unwrap();
         let headers = sign(&[key], "msg_1", at(0), BODY.as_bytes());
         assert_eq!(world.send_raw(headers, BODY.replace("t5", "t6")).await, 401, "the body was changed");
+        assert_eq!(world.send("a secret of ours", "msg_1", at(0), "{}").await, 400, "it says nothing");
         world.clock.advance(Duration::from_secs(301));
         assert_eq!(world.send("a secret of ours", "msg_1", at(0), BODY).await, 401, "it is old");
         assert_eq!(world.hints(), []);
-
-        assert_eq!(world.send("a secret of ours", "msg_2", at(301), BODY).await, 200);
-        assert_eq!(world.send("a secret of ours", "msg_2", at(301), BODY).await, 401, "it is repeated");
-        assert_eq!(world.hints().len(), 1);
     }
 
     #[tokio::test]
-    async fn a_retry_of_the_platform_is_taken_although_its_id_is_known() {
+    async fn a_sender_that_did_not_hear_our_answer_is_told_once_more_that_all_is_well() {
         let mut world = world();
         assert_eq!(world.send("a secret of ours", "msg_1", at(0), BODY).await, 200);
+        assert_eq!(world.send("a secret of ours", "msg_1", at(0), BODY).await, 200, "byte for byte");
         world.clock.advance(Duration::from_secs(5));
-        assert_eq!(world.send("a secret of ours", "msg_1", at(5), BODY).await, 200);
-        assert_eq!(world.hints().len(), 2);
+        assert_eq!(world.send("a secret of ours", "msg_1", at(5), BODY).await, 200, "the platform's retry");
+        assert_eq!(world.hints().len(), 1, "one hint is enough to look");
+        assert_eq!(world.send("a secret of ours", "msg_2", at(5), BODY).await, 200);
+        assert_eq!(world.hints().len(), 1);
     }
 
     #[tokio::test]

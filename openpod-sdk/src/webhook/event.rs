@@ -106,6 +106,11 @@ macro_rules! events {
                 self.data().get("project_id").and_then(Value::as_str).map(ProjectId::from)
             }
 
+            /// The ticket with which it happened, if it happened with one.
+            pub fn ticket(&self) -> Option<TicketId> {
+                self.data().get("ticket_id").and_then(Value::as_str).map(TicketId::from)
+            }
+
             fn data(&self) -> Value {
                 let value = match self {
                     $(Event::$kind(data) => serde_json::to_value(data),)*

@@ -165,7 +165,8 @@ impl Patient<'_> {
     }
 
     async fn webhook(&self, client: &Client) -> Option<Finding> {
-        let public_url = self.config.webhook.as_ref()?.public_url.as_ref()?;
+        let settings = self.config.webhook.as_ref()?;
+        let (public_url, has_secret) = (settings.public_url.as_ref()?, settings.secret.is_some());
         let url = address(public_url, self.agent.name.as_deref());
         let there = match client.list_webhooks().await {
             Ok(there) => there.data,
@@ -181,10 +182,10 @@ impl Patient<'_> {
                 format!("{url} is switched off, since deliveries to it failed"),
                 "see that the platform reaches it; the daemon's next start registers it again",
             ),
-            None if client.dialect() == Dialect::Deployed => Finding::warn(
+            None if client.dialect() == Dialect::Deployed && has_secret => Finding::warn(
                 "webhook",
                 format!("{url} is not registered, and this platform chooses the secrets of webhooks"),
-                "register the address yourself, and set webhook.secret to what it answers",
+                "leave webhook.secret out, and the daemon registers it; or register it, and set what is answered",
             ),
             None => Finding::warn(
                 "webhook",
