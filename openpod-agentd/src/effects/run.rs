@@ -1,5 +1,7 @@
 //! The worker's runs: their files, their start, their end. Each has a shim, which outlives the daemon.
 
+mod ending;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -10,18 +12,18 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use self::ending::{counts, ended, used};
 use super::failure::{of_shim, of_workspace};
 use super::transcript::transcript;
 use super::{Effects, Outcome, Written, key_of};
 use crate::control::RunReport;
 use crate::crash;
 use crate::custody;
-use crate::executor::{RunEnd, RunLimits, RunOutcome, RunSpec};
+use crate::executor::{RunLimits, RunSpec};
 use crate::job::brakes::{Allowance, Used};
 use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding, State};
 use crate::redaction::Redactor;
 use crate::shim::{Found, Living, Place, Status};
-use crate::wording;
 use crate::workspace::remove_all;
 
 /// Within the data directory.
@@ -307,58 +309,4 @@ fn naming_transcript(told: Vec<u8>, run_dir: &Path) -> Vec<u8> {
         serde_json::to_vec_pretty(&assignment).ok()
     };
     named().unwrap_or(told)
-}
-
-/// Whether a run that is over was the attempt. One that never began, or was interrupted, was not.
-fn counts(status: &Status) -> bool {
-    match status {
-        Status::Ended { outcome } => !matches!(outcome.end, RunEnd::Cancelled | RunEnd::DiskFull),
-        Status::Lost => true,
-        Status::NotStarted { .. } | Status::Void => false,
-    }
-}
-
-fn ended(status: Status, taken: Used) -> Outcome {
-    let mut used = taken;
-    let ending = match status {
-        // It may be somebody else who has filled it, so this was no attempt.
-        Status::Ended { outcome } if outcome.end == RunEnd::DiskFull => {
-            return Err(Failure::passing(Class::Disk, wording::run_failure(outcome.end)));
-        }
-        Status::Ended { outcome } => {
-            used = self::used(&outcome);
-            ending(outcome)
-        }
-        Status::Lost => {
-            tracing::warn!("the worker lost its shim, and was ended");
-            RunEnding::Badly { reason: "the worker was cut off in the middle".to_owned() }
-        }
-        // A worker that cannot be started is the operator's mistake: the ticket waits until it is mended.
-        Status::NotStarted { reason, full } => return Err(not_started(reason, full)),
-        Status::Void => return Err(Failure::passing(Class::Program, "the worker's shim did not begin")),
-    };
-    Ok(Input::RunEnded(ending, used))
-}
-
-fn used(outcome: &RunOutcome) -> Used {
-    if let Some(reason) = &outcome.refused_claim {
-        tracing::warn!(reason, "what the worker claims to have used is not believed");
-    }
-    Used { run_time: outcome.ended_at.since(outcome.started_at), usage: outcome.usage }
-}
-
-fn not_started(reason: String, full: bool) -> Failure {
-    Failure::passing(if full { Class::Disk } else { Class::Program }, reason)
-}
-
-fn ending(outcome: RunOutcome) -> RunEnding {
-    tracing::info!(end = ?outcome.end, "the worker ended");
-    match outcome.end {
-        RunEnd::Exited(0) => RunEnding::Well { summary: outcome.summary, ended_at: Some(outcome.ended_at) },
-        RunEnd::Cancelled => RunEnding::Interrupted,
-        end => {
-            tracing::warn!(output = outcome.output_tail, "the worker failed");
-            RunEnding::Badly { reason: wording::run_failure(end) }
-        }
-    }
 }

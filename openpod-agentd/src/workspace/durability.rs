@@ -57,8 +57,15 @@ impl Workspaces {
 
     pub(super) fn note_changing(&self, job: &JobKey, who: Changing) -> Result<(), WorkspaceError> {
         let note = self.layout.changing(job);
+        let new = note.with_extension("new");
         let boot = kin::boot().map_err(at(&note))?;
-        fs::write(&note, format!("{} {boot}", who.word())).map_err(at(&note))
+        // On a full disk the old one stays: an empty one would speak against a workspace that is whole.
+        let written =
+            fs::write(&new, format!("{} {boot}", who.word())).and_then(|()| fs::rename(&new, &note));
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written.map_err(at(&note))
     }
 
     /// Takes a workspace away that is not whole. What a worker may have left in it is kept beside it; what was collected
