@@ -111,9 +111,11 @@ impl From<tokio_postgres::Error> for StoreError {
             _ if *code == SqlState::DISK_FULL => StoreErrorKind::Full,
             // A deadlock, or a snapshot that others have overtaken.
             "40" => StoreErrorKind::Collided,
+            // What somebody else holds for longer than a group waits.
+            _ if *code == SqlState::LOCK_NOT_AVAILABLE => StoreErrorKind::Collided,
             "08" => StoreErrorKind::Lost,
             _ if ENDING.contains(code) => StoreErrorKind::Lost,
-            // Out of connections or memory; a lock that is held; cancelled.
+            // Out of connections or memory; in use; cancelled.
             "53" | "55" | "57" => StoreErrorKind::Busy,
             "23" => StoreErrorKind::Constraint,
             _ => StoreErrorKind::Failed,

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   read  ─▶ readers ─▶ the time, then BEGIN REPEATABLE READ READ ONLY ─▶ script
-//!   write ─▶ writers ─▶ BEGIN, then the time ─▶ script ─▶ COMMIT ─▶ signals ─▶ NOTIFY to the other processes
-//!              ▲                                  │
-//!              └── undone by a deadlock, or lost ─┘    a few times, see [`retry`]
+//!   write ─▶ a lane ─▶ writers ─▶ BEGIN, then the time ─▶ scripts ─▶ COMMIT ─▶ signals ─▶ NOTIFY to the other processes
+//!              ▲                                           │
+//!              └─── undone by a deadlock, held up, lost ───┘    a few times, see [`retry`]
 //! ```
 //!
 //! The time is the database's, so that it means the same to all processes. [`session`] tells how it is put in order.
 
+mod lanes;
 mod migration;
 mod peers;
 mod retry;
@@ -25,12 +26,12 @@ use tokio::task::JoinError;
 
 use super::error::OpenError;
 use super::location::Address;
-use super::script::perform;
+use super::script::{deliver, perform};
 use super::signals::Signals;
 use super::times::Times;
 use super::{Opening, Sources, StoreError, Tx};
+use lanes::Lanes;
 use peers::Peers;
-use retry::{Failure, Tries};
 use rounds::Rounds;
 pub(super) use session::Session;
 use session::{Begun, Purpose};
@@ -52,6 +53,7 @@ pub(super) struct Engine {
     signals: Arc<Signals>,
     peers: Arc<Peers>,
     rounds: Rounds,
+    lanes: Lanes,
 }
 
 impl Engine {
@@ -75,6 +77,7 @@ impl Engine {
             signals,
             peers: Arc::new(peers),
             rounds: Rounds::default(),
+            lanes: Lanes::default(),
         };
         Ok((engine, migrated))
     }
@@ -106,28 +109,17 @@ impl Engine {
         perform(script, &mut Tx::postgres(&session, &self.times, now)).await
     }
 
-    /// Runs on as its own task, so that a caller who leaves does not cut off what was begun.
     pub(super) async fn write<T, E, S>(&self, script: S) -> Result<T, E>
     where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let engine = self.clone();
-        let task = tokio::spawn(async move {
-            let mut tries = Tries::new(Arc::clone(&engine.times.sources().randomness));
-            loop {
-                let copy = script.clone();
-                let failure = match engine.try_write(copy).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(failure) => failure,
-                };
-                if !failure.may_pass || !tries.again().await {
-                    return Err(failure.error);
-                }
-            }
-        });
-        finished(task.await)
+        deliver(script, |job| {
+            self.lanes.submit(self, job);
+            true
+        })
+        .await
     }
 
     /// The same for a script that cannot be run again.
@@ -138,31 +130,32 @@ impl Engine {
         E: From<StoreError> + Send + 'static,
     {
         let engine = self.clone();
-        let task =
-            tokio::spawn(async move { engine.try_write(script).await.map_err(|failure| failure.error) });
-        finished(task.await)
+        // A task of its own, so that a caller who leaves does not cut off what was begun.
+        finished(tokio::spawn(async move { engine.write_now(script).await }).await)
     }
 
-    async fn try_write<T, E, S>(&self, script: S) -> Result<T, Failure<E>>
+    async fn write_now<T, E, S>(&self, script: S) -> Result<T, E>
     where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         E: From<StoreError>,
     {
         let writing = self.keeps_own_time.then(|| self.times.begin_write());
         let own = writing.as_ref().map(|writing| writing.since());
-        let begun = session::begin(&self.writers, Purpose::Write, own).await;
-        let Begun { session, now } = begun.map_err(Failure::before_commit)?;
+        let Begun { session, now } = session::begin(&self.writers, Purpose::Write, own).await?;
         let mut tx = Tx::postgres(&session, &self.times, now);
-        let outcome = perform(script, &mut tx).await;
-        let may_pass = tx.failure().is_some_and(StoreError::is_passing);
-        let answer = outcome.map_err(|error| Failure { error, may_pass })?;
+        let answer = perform(script, &mut tx).await?;
         let wakes = tx.wakes_deliveries();
         drop(tx);
-        session.commit().await.map_err(Failure::at_commit)?;
+        session.commit().await?;
         drop(writing);
+        self.committed(wakes);
+        Ok(answer)
+    }
+
+    /// Tells everybody who waits, here and elsewhere.
+    fn committed(&self, wakes: bool) {
         self.signals.committed(wakes);
         self.peers.tell(wakes);
-        Ok(answer)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A script on its way to a database thread and back.
+//! A script on its way to whoever runs it, and back.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use super::tx::Left;
 use super::{StoreError, Tx};
 
 /// What a script came to: its own answer, or the panic that ended it.
@@ -21,8 +22,24 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
+/// A script that runs as part of a group, and runs again when others were in its way.
+pub(super) trait Repeatable: Job {
+    /// Runs a copy of the script, up to what is settled at the end of its group.
+    fn run_copy<'r>(&'r mut self, tx: &'r mut Tx<'_>) -> BoxFuture<'r, Ran>;
+}
+
+/// What a script of a group came to.
+pub(super) enum Ran {
+    /// Its changes shall stay, with what it left for the end.
+    Stays(Left),
+    /// They shall not.
+    Refused,
+    /// Others were in its way. It may work when it runs again.
+    InTheWay(StoreError),
+}
+
 /// A script, and who waits for it.
-struct Pending<S, T, E> {
+pub(super) struct Pending<S, T, E> {
     script: Option<S>,
     outcome: Option<Outcome<T, E>>,
     caller: oneshot::Sender<Outcome<T, E>>,
@@ -58,6 +75,32 @@ where
     }
 }
 
+impl<S, T, E> Repeatable for Pending<S, T, E>
+where
+    S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    fn run_copy<'r>(&'r mut self, tx: &'r mut Tx<'_>) -> BoxFuture<'r, Ran> {
+        Box::pin(async move {
+            let Some(script) = self.script.clone() else { return Ran::Refused };
+            let mut left = Left::default();
+            let ran = AssertUnwindSafe(async {
+                let answer = script(tx).await?;
+                left = tx.leave().await?;
+                Ok(answer)
+            });
+            let outcome = ran.catch_unwind().await;
+            if let Some(error) = tx.failure().filter(|error| error.is_passing()) {
+                return Ran::InTheWay(error.clone());
+            }
+            let stays = matches!(outcome, Ok(Ok(_)));
+            self.outcome = Some(outcome);
+            if stays { Ran::Stays(left) } else { Ran::Refused }
+        })
+    }
+}
+
 /// Runs a script and, when it succeeds, what it left for the end of the transaction.
 pub(super) async fn perform<S, T, E>(script: S, tx: &mut Tx<'_>) -> Result<T, E>
 where
@@ -70,11 +113,12 @@ where
 }
 
 /// Hands a script to `submit` and waits for its answer. A panic goes on in the caller.
-pub(super) async fn deliver<S, T, E>(script: S, submit: impl FnOnce(Box<dyn Job>) -> bool) -> Result<T, E>
+pub(super) async fn deliver<S, T, E>(
+    script: S,
+    submit: impl FnOnce(Box<Pending<S, T, E>>) -> bool,
+) -> Result<T, E>
 where
-    S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
+    E: From<StoreError>,
 {
     let (caller, answer) = oneshot::channel();
     let job = Pending { script: Some(script), outcome: None, caller };

@@ -19,12 +19,25 @@ pub struct Tx<'c> {
     times: &'c Times,
     now: Timestamp,
     failed: Option<StoreError>,
-    touched: BTreeSet<AgentKeyId>,
+    left: Left,
     keys: Vec<String>,
     walked: u64,
-    due: BTreeSet<WebhookId>,
     /// What was sent to the database, in order.
     sent: Vec<Sent<'c>>,
+}
+
+/// What a script leaves for the end of its transaction.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    due: BTreeSet<WebhookId>,
+    touched: BTreeSet<AgentKeyId>,
+}
+
+impl Left {
+    pub(super) fn extend(&mut self, other: Left) {
+        self.due.extend(other.due);
+        self.touched.extend(other.touched);
+    }
 }
 
 /// A statement for whose answer nobody has waited yet: how many rows it touched.
@@ -49,8 +62,8 @@ impl<'c> Tx<'c> {
     }
 
     fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
-        let (touched, due) = (BTreeSet::new(), BTreeSet::new());
-        Self { engine, times, now, failed: None, touched, keys: Vec::new(), walked: 0, due, sent: Vec::new() }
+        let left = Left::default();
+        Self { engine, times, now, failed: None, left, keys: Vec::new(), walked: 0, sent: Vec::new() }
     }
 
     /// The time of this transaction, the same throughout.
@@ -169,12 +182,12 @@ impl<'c> Tx<'c> {
     /// Has a webhook's next delivery be due now, at the end of the transaction. After the commit whoever waits for
     /// [`super::Store::new_deliveries`] wakes.
     pub(super) fn due(&mut self, webhook: WebhookId) {
-        self.due.insert(webhook);
+        self.left.due.insert(webhook);
     }
 
     /// Notes at the end of the transaction that something of this agent's concern changed.
     pub(super) fn touched(&mut self, agent: AgentKeyId) {
-        self.touched.insert(agent);
+        self.left.touched.insert(agent);
     }
 
     /// Notes that a key is no longer what it was.
@@ -189,11 +202,25 @@ impl<'c> Tx<'c> {
 
     /// What it changes of what may be remembered.
     pub(super) fn into_news(self) -> News {
-        News { agents: self.touched.into_iter().collect(), keys: self.keys }
+        News { agents: self.left.touched.into_iter().collect(), keys: self.keys }
     }
 
     pub(super) fn wakes_deliveries(&self) -> bool {
-        !self.due.is_empty()
+        !self.left.due.is_empty()
+    }
+
+    /// Ends a script of a group that succeeded. What it left is settled with the group, by another transaction's end.
+    pub(super) async fn leave(&mut self) -> Result<Left, StoreError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.arrive().await?;
+        Ok(std::mem::take(&mut self.left))
+    }
+
+    /// Takes over what the scripts of a group left.
+    pub(super) fn take_over(&mut self, left: Left) {
+        self.left.extend(left);
     }
 
     /// Ends a script that succeeded. What many transactions change at once, the rows of webhooks and agents, is changed
@@ -202,11 +229,11 @@ impl<'c> Tx<'c> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let (webhooks, first) = (self.due.clone(), self.sent.len());
+        let (webhooks, first) = (self.left.due.clone(), self.sent.len());
         for webhook in &webhooks {
             outbox::settle(self, webhook).await?;
         }
-        for agent in self.touched.clone() {
+        for agent in self.left.touched.clone() {
             marks::settle(self, &agent).await?;
         }
         let touched = self.arrive().await?;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_util::future::join_all;
 use openpod_server::store::{Location, Store, StoreError, StoreErrorKind, ToValue};
 use serde_json::{Value, json};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
+use tokio::task::JoinHandle;
 
 use super::two_engines::{both, open, servers};
 use super::world::{AGENT, Answer, OWNER, Person, World};
@@ -66,50 +67,149 @@ async fn two_owners(store: &Store) {
     }
 }
 
-#[tokio::test]
-async fn of_two_scripts_that_wait_for_each_other_one_is_run_again_and_both_succeed() {
-    let Some(location) = both().await.into_iter().find(|location| *location != Location::Memory) else {
-        return;
-    };
+/// A PostgreSQL database, where there is one, with two owners.
+async fn shared() -> Option<Store> {
+    let location = both().await.into_iter().find(|location| *location != Location::Memory)?;
     let store = open(location).await;
     two_owners(&store).await;
-    let (meeting, runs) = (Arc::new(Barrier::new(2)), Arc::new(AtomicU32::new(0)));
-    let takes = [["a", "b"], ["b", "a"]].map(|order| {
-        let (meeting, runs) = (Arc::clone(&meeting), Arc::clone(&runs));
-        store.write(move |tx| {
+    Some(store)
+}
+
+const COUNT: &str = "UPDATE owners SET created_at = created_at + 1 WHERE id = $1";
+
+async fn counts(store: &Store) -> Vec<i64> {
+    let sql = "SELECT created_at FROM owners ORDER BY id";
+    let read =
+        store.read(move |tx| Box::pin(async move { tx.all(sql, &[], |row| row.get("created_at")).await }));
+    read.await.unwrap_or_else(|error: StoreError| panic!("{error}"))
+}
+
+/// A script that counts at both owners, and how it runs: it tells when it holds the first, and goes on to the second
+/// when everybody holds one.
+fn cross(
+    store: &Store,
+    order: [&'static str; 2],
+    meeting: &Arc<Barrier>,
+    runs: &Arc<AtomicU32>,
+) -> (Arc<Notify>, JoinHandle<Result<u64, StoreError>>) {
+    let (store, held, meeting, runs) =
+        (store.clone(), Arc::new(Notify::new()), Arc::clone(meeting), Arc::clone(runs));
+    let holds = Arc::clone(&held);
+    let write = async move {
+        let script = store.write(move |tx| {
             Box::pin(async move {
-                let sql = "UPDATE owners SET created_at = created_at + 1 WHERE id = $1";
-                tx.execute(sql, &[order[0].to_value()]).await?;
-                // Each holds what the other wants next; who is run again meets nobody.
+                tx.execute(COUNT, &[order[0].to_value()]).await?;
+                holds.notify_one();
+                // Who is run again meets nobody.
                 if runs.fetch_add(1, Ordering::SeqCst) < 2 {
                     meeting.wait().await;
                 }
-                tx.execute(sql, &[order[1].to_value()]).await
+                tx.execute(COUNT, &[order[1].to_value()]).await
             })
-        })
-    });
-    let done: Vec<Result<u64, StoreError>> = join_all(takes).await;
-    assert!(done.iter().all(Result::is_ok), "{done:?}");
+        });
+        script.await
+    };
+    (held, tokio::spawn(write))
+}
+
+#[tokio::test]
+async fn of_two_scripts_that_wait_for_each_other_one_is_run_again_and_both_succeed() {
+    let Some(store) = shared().await else { return };
+    let (meeting, runs) = (Arc::new(Barrier::new(2)), Arc::new(AtomicU32::new(0)));
+    let (held, one) = cross(&store, ["a", "b"], &meeting, &runs);
+    held.notified().await;
+    let (_, other) = cross(&store, ["b", "a"], &meeting, &runs);
+    for done in [one.await.unwrap(), other.await.unwrap()] {
+        assert_eq!(done.unwrap(), 1);
+    }
     assert_eq!(runs.load(Ordering::SeqCst), 3);
-    let read = store.read(|tx| {
-        Box::pin(
-            async move { tx.all("SELECT created_at FROM owners", &[], |row| row.get("created_at")).await },
-        )
+    assert_eq!(counts(&store).await, [2, 2]);
+}
+
+#[tokio::test]
+async fn a_script_that_finds_held_what_it_wants_keeps_nobody_waiting_who_is_written_with_it() {
+    let Some(store) = shared().await else { return };
+    // Somebody holds `b` for as long as the test likes.
+    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (holds, released) = (Arc::clone(&held), Arc::clone(&release));
+    let holder = store.clone();
+    let holder = tokio::spawn(async move {
+        let script = holder.write(move |tx| {
+            Box::pin(async move {
+                tx.execute(COUNT, &["b".to_value()]).await?;
+                holds.notify_one();
+                released.notified().await;
+                Ok::<_, StoreError>(())
+            })
+        });
+        script.await
     });
-    let counts: Result<Vec<i64>, StoreError> = read.await;
-    assert_eq!(counts.unwrap(), [2, 2]);
+    held.notified().await;
+    // All of these queue up before any lane runs. Those at `a` are through while the one at `b` still waits.
+    let count = |id: &'static str| {
+        let store = store.clone();
+        async move {
+            let script =
+                store.write(move |tx| Box::pin(async move { tx.execute(COUNT, &[id.to_value()]).await }));
+            script.await.unwrap_or_else(|error: StoreError| panic!("{error}"))
+        }
+    };
+    let at_b = join_all((0..3).map(|_| count("b")));
+    let at_a = join_all((0..40).map(|_| count("a")));
+    let (mut at_b, mut at_a) = (Box::pin(at_b), Box::pin(at_a));
+    tokio::select! {
+        biased;
+        _ = &mut at_b => panic!("nobody may have counted at what is held"),
+        done = &mut at_a => assert_eq!(done, [1; 40]),
+    }
+    release.notify_one();
+    assert_eq!(at_b.await, [1; 3]);
+    holder.await.unwrap().unwrap();
+    assert_eq!(counts(&store).await, [40, 4]);
+}
+
+#[tokio::test]
+async fn a_script_that_panics_or_fails_takes_nobody_along_who_is_written_with_it() {
+    for location in both().await {
+        let store = open(location).await;
+        two_owners(&store).await;
+        let writes = (0..30).map(|n| {
+            let store = store.clone();
+            let write = async move {
+                let script = store.write(move |tx| {
+                    Box::pin(async move {
+                        tx.execute(COUNT, &["a".to_value()]).await?;
+                        match n % 3 {
+                            0 => panic!("on purpose"),
+                            1 => tx.execute("UPDATE owners SET id = NULL WHERE id = 'b'", &[]).await,
+                            _ => tx.execute(COUNT, &["b".to_value()]).await,
+                        }
+                    })
+                });
+                script.await
+            };
+            tokio::spawn(write)
+        });
+        for (n, done) in join_all(writes.collect::<Vec<_>>()).await.into_iter().enumerate() {
+            match (n % 3, done) {
+                (0, Err(panic)) => assert!(panic.is_panic()),
+                (1, Ok(Err(refused))) => assert_eq!(refused.kind(), StoreErrorKind::Constraint),
+                (2, Ok(Ok(rows))) => assert_eq!(rows, 1),
+                (_, other) => panic!("{n}: {other:?}"),
+            }
+        }
+        assert_eq!(counts(&store).await, [10, 10]);
+    }
 }
 
 #[tokio::test]
 async fn a_script_that_always_collides_is_given_up_after_six_tries_and_one_that_is_wrong_at_once() {
-    let Some(location) = both().await.into_iter().find(|location| *location != Location::Memory) else {
-        return;
-    };
-    let store = open(location).await;
+    let Some(store) = shared().await else { return };
     for (state, tries, kind) in [
         ("40001", 6, StoreErrorKind::Collided),
         ("40P01", 6, StoreErrorKind::Collided),
-        ("55P03", 1, StoreErrorKind::Busy),
+        ("55P03", 6, StoreErrorKind::Collided),
+        ("55006", 1, StoreErrorKind::Busy),
         ("23514", 1, StoreErrorKind::Constraint),
     ] {
         let runs = Arc::new(AtomicU32::new(0));

@@ -17,19 +17,19 @@ const MOST: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A write that was not made.
-pub(super) struct Failure<E> {
-    pub(super) error: E,
+pub(super) struct Failure {
+    pub(super) error: StoreError,
     /// Whether nothing of it is left, and it may well work when it is tried again.
     pub(super) may_pass: bool,
 }
 
-impl<E: From<StoreError>> Failure<E> {
+impl Failure {
     pub(super) fn before_commit(error: StoreError) -> Self {
-        Self { may_pass: error.is_passing(), error: error.into() }
+        Self { may_pass: error.is_passing(), error }
     }
 
     pub(super) fn at_commit(error: StoreError) -> Self {
-        Self { may_pass: error.kind() == StoreErrorKind::Collided, error: error.into() }
+        Self { may_pass: error.kind() == StoreErrorKind::Collided, error }
     }
 }
 

@@ -101,13 +101,12 @@ impl Session {
     ) -> Result<BoxFuture<'s, Result<u64, StoreError>>, StoreError> {
         let statement = self.prepare(sql, params).await?;
         let params = params.to_vec();
-        let run = async move { Ok(self.client.execute(&statement, &borrowed(&params)).await?) };
-        let mut under_way = run.boxed();
-        // It goes on its way when it is first polled.
-        Ok(match (&mut under_way).now_or_never() {
-            Some(done) => ready(done).boxed(),
-            None => under_way,
-        })
+        Ok(under_way(async move { Ok(self.client.execute(&statement, &borrowed(&params)).await?) }))
+    }
+
+    /// The same for statements without parameters or answers.
+    pub(super) fn send_words<'s>(&'s self, words: &'static str) -> BoxFuture<'s, Result<(), StoreError>> {
+        under_way(async move { Ok(self.client.batch_execute(words).await?) })
     }
 
     pub(in crate::store) async fn query(
@@ -143,6 +142,17 @@ impl Drop for Session {
             // Polled once it is on its way, before all that the connection does next. Nobody needs the answer.
             let _ = self.client.batch_execute("ROLLBACK").now_or_never();
         }
+    }
+}
+
+/// Has something go on its way, as it does when it is first polled.
+fn under_way<'s, T: Send + 's>(
+    sending: impl Future<Output = Result<T, StoreError>> + Send + 's,
+) -> BoxFuture<'s, Result<T, StoreError>> {
+    let mut sending = sending.boxed();
+    match (&mut sending).now_or_never() {
+        Some(done) => ready(done).boxed(),
+        None => sending,
     }
 }
 

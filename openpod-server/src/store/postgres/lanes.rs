@@ -1,0 +1,239 @@
+//! Writes go through a few lanes. A lane takes what has queued up as one group: one transaction for all, every script in a
+//! savepoint of its own, one commit, and only then the answers. So many callers share what a transaction costs, and the
+//! rows that many of them change, those of webhooks and agents, are changed once for all.
+//!
+//! ```text
+//!   queue ─▶ lane ─▶ BEGIN, the time ─▶ script ─▶ script ─▶ … ─▶ settle ─▶ COMMIT ─▶ answers
+//!                                         │
+//!                                         └─ others were in its way ─▶ alone, a few times
+//! ```
+//!
+//! Whoever comes while a group is under way waits for the next, so that no write has an earlier time than its call.
+//!
+//! A group holds what any of its scripts holds, in no order, and keeps all of them waiting when one waits. So a script
+//! that finds held what it wants gives up after a moment, and runs again alone, where it waits as long as it takes. What
+//! is settled last is settled in order, and waits for others who settle.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+
+use super::Engine;
+use super::retry::{Failure, Tries};
+use super::session::{self, Begun, Purpose, Session};
+use crate::store::script::{Ran, Repeatable};
+use crate::store::tx::Left;
+use crate::store::{StoreError, Tx};
+
+/// How many groups are written at once.
+const LANES: usize = 4;
+
+/// How many scripts a group has at most: it bounds how long the first waits for its answer.
+const LARGEST_GROUP: usize = 32;
+
+/// The lanes of one process. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lanes(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    waiting: VecDeque<Box<dyn Repeatable>>,
+    open: usize,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { waiting, open } = self;
+        f.debug_struct("Inner").field("waiting", &waiting.len()).field("open", open).finish()
+    }
+}
+
+impl Lanes {
+    /// Queues a script up. It runs in a task of its lane's, so that a caller who leaves does not cut off what was begun.
+    pub(super) fn submit(&self, engine: &Engine, job: Box<dyn Repeatable>) {
+        let opens = {
+            let mut inner = self.lock();
+            inner.waiting.push_back(job);
+            let opens = inner.open < LANES;
+            inner.open += usize::from(opens);
+            opens
+        };
+        if opens {
+            let lane = Lane { lanes: self.clone(), closed: false };
+            tokio::spawn(lane.run(engine.clone()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of them, open while something waits. It is closed however it ends.
+struct Lane {
+    lanes: Lanes,
+    closed: bool,
+}
+
+impl Lane {
+    async fn run(mut self, engine: Engine) {
+        while let Some(mut group) = self.next() {
+            let written = write(&engine, &mut group).await;
+            for (job, fate) in group.into_iter().zip(fates(written)) {
+                match fate {
+                    Fate::Over(outcome) => job.answer(outcome),
+                    Fate::Again(error) => drop(tokio::spawn(alone(engine.clone(), job, error))),
+                }
+            }
+        }
+    }
+
+    /// What has queued up; nothing closes the lane.
+    fn next(&mut self) -> Option<Vec<Box<dyn Repeatable>>> {
+        let mut inner = self.lanes.lock();
+        let count = inner.waiting.len().min(LARGEST_GROUP);
+        self.closed = count == 0;
+        inner.open -= usize::from(self.closed);
+        (!self.closed).then(|| inner.waiting.drain(..count).collect())
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.lanes.lock().open -= 1;
+        }
+    }
+}
+
+/// What becomes of a script whose group is over.
+enum Fate {
+    Over(Result<(), StoreError>),
+    Again(StoreError),
+}
+
+/// The fates of a group's scripts, in order.
+fn fates(written: Result<Vec<Option<StoreError>>, Failure>) -> Box<dyn Iterator<Item = Fate> + Send> {
+    match written {
+        Ok(in_the_way) => {
+            Box::new(in_the_way.into_iter().map(|error| error.map_or(Fate::Over(Ok(())), Fate::Again)))
+        }
+        Err(Failure { error, may_pass: true }) => {
+            Box::new(std::iter::repeat_with(move || Fate::Again(error.clone())))
+        }
+        Err(Failure { error, .. }) => {
+            Box::new(std::iter::repeat_with(move || Fate::Over(Err(error.clone()))))
+        }
+    }
+}
+
+/// Runs a script again that others were in the way of, a few times.
+async fn alone(engine: Engine, job: Box<dyn Repeatable>, mut last: StoreError) {
+    let mut tries = Tries::new(Arc::clone(&engine.times.sources().randomness));
+    let mut group = [job];
+    while tries.again().await {
+        match fates(write(&engine, &mut group).await).next() {
+            Some(Fate::Again(error)) => last = error,
+            Some(Fate::Over(outcome)) => {
+                return group.into_iter().for_each(|job| job.answer(outcome.clone()));
+            }
+            None => break,
+        }
+    }
+    group.into_iter().for_each(|job| job.answer(Err(last.clone())));
+}
+
+/// Writes a group. For each script what was in its way, if anything was: it left nothing behind, and is to run again.
+async fn write(
+    engine: &Engine,
+    group: &mut [Box<dyn Repeatable>],
+) -> Result<Vec<Option<StoreError>>, Failure> {
+    let writing = engine.keeps_own_time.then(|| engine.times.begin_write());
+    let own = writing.as_ref().map(|writing| writing.since());
+    let begun = session::begin(&engine.writers, Purpose::Write, own).await;
+    let Begun { session, now } = begun.map_err(Failure::before_commit)?;
+    let mut savepoints = Savepoints::of(&session, group.len());
+    let (mut stay, mut left, mut in_the_way) = (0, Left::default(), Vec::with_capacity(group.len()));
+    for job in group {
+        savepoints.set();
+        let mut tx = Tx::postgres(&session, &engine.times, now);
+        let ran = job.run_copy(&mut tx).await;
+        if !matches!(ran, Ran::Stays(_)) {
+            savepoints.undo();
+        }
+        in_the_way.push(match ran {
+            Ran::Stays(rest) => {
+                stay += 1;
+                left.extend(rest);
+                None
+            }
+            Ran::Refused => None,
+            Ran::InTheWay(error) => {
+                savepoints.held_up();
+                Some(error)
+            }
+        });
+    }
+    if stay == 0 {
+        return Ok(in_the_way);
+    }
+    savepoints.close();
+    let mut end = Tx::postgres(&session, &engine.times, now);
+    end.take_over(left);
+    let wakes = end.wakes_deliveries();
+    end.settle().await.map_err(Failure::before_commit)?;
+    drop(end);
+    savepoints.prove().await.map_err(Failure::before_commit)?;
+    session.commit().await.map_err(Failure::at_commit)?;
+    drop(writing);
+    engine.committed(wakes);
+    Ok(in_the_way)
+}
+
+/// The savepoints of a group's scripts. They are sent and not waited for; a script that is alone needs none.
+struct Savepoints<'s> {
+    session: &'s Session,
+    needed: bool,
+    next: &'static str,
+    sent: Vec<BoxFuture<'s, Result<(), StoreError>>>,
+}
+
+impl<'s> Savepoints<'s> {
+    fn of(session: &'s Session, scripts: usize) -> Self {
+        let next = "SET LOCAL lock_timeout = '10ms'; SAVEPOINT script";
+        Self { session, needed: scripts > 1, next, sent: Vec::new() }
+    }
+
+    fn set(&mut self) {
+        self.send(self.next);
+        self.next = "RELEASE SAVEPOINT script; SAVEPOINT script";
+    }
+
+    /// Where one waits in vain others may do so too: they wait less.
+    fn held_up(&mut self) {
+        self.next = "RELEASE SAVEPOINT script; SET LOCAL lock_timeout = '1ms'; SAVEPOINT script";
+    }
+
+    fn undo(&mut self) {
+        self.send("ROLLBACK TO SAVEPOINT script");
+    }
+
+    fn close(&mut self) {
+        self.send("RELEASE SAVEPOINT script; SET LOCAL lock_timeout TO DEFAULT");
+    }
+
+    fn send(&mut self, words: &'static str) {
+        if self.needed {
+            self.sent.push(self.session.send_words(words));
+        }
+    }
+
+    /// Waits until all of it is known to have worked.
+    async fn prove(self) -> Result<(), StoreError> {
+        for sent in self.sent {
+            sent.await?;
+        }
+        Ok(())
+    }
+}
