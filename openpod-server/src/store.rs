@@ -79,7 +79,7 @@ pub use error::{OpenError, StoreError, StoreErrorKind};
 pub use glance::{Glance, Moment};
 pub use location::{Address, BadAddress, Location};
 pub use migrations::{STEPS, Step, version};
-pub use tx::Tx;
+pub use tx::{Asked, Tx};
 pub(crate) use value::params;
 pub use value::{FromValue, Json, Row, ToValue, Value};
 

@@ -7,7 +7,7 @@ use crate::domain::permission::{Actor, Standing};
 use crate::domain::ticket::Ticket;
 use crate::http::ApiError;
 use crate::store::paging::{BadCursor, Window};
-use crate::store::{Tx, standings, tickets};
+use crate::store::{Tx, standings};
 
 /// The agent who calls an operation that admits agents only.
 pub fn agent(actor: &Actor) -> Result<AgentKeyId, ApiError> {
@@ -45,10 +45,8 @@ pub async fn decider(tx: &mut Tx<'_>, actor: &Actor, id: &ProjectId, what: &str)
 
 /// A ticket of a project that the caller belongs to, and what they are there.
 pub async fn ticket(tx: &mut Tx<'_>, actor: &Actor, id: &TicketId) -> Result<(Ticket, Standing), ApiError> {
-    let missing = || ApiError::not_found("ticket");
-    let ticket = tickets::find(tx, id).await?.ok_or_else(missing)?;
-    let standing = standings::of(tx, actor, &ticket.project_id).await?.ok_or_else(missing)?;
-    if standing.is_member() { Ok((ticket, standing)) } else { Err(missing()) }
+    let found = standings::at_ticket(tx, actor, id).await?;
+    found.filter(|(_, standing)| standing.is_member()).ok_or_else(|| ApiError::not_found("ticket"))
 }
 
 /// Which page a query asks for.

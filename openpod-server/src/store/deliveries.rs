@@ -7,7 +7,7 @@ use bytes::Bytes;
 use openpod_sdk::Secret;
 use openpod_sdk::api::{DeliveryId, EventKind, Timestamp, WebhookId};
 
-use super::{Row, StoreError, Tx, Value, params};
+use super::{Asked, Row, StoreError, Tx, Value, params};
 
 /// How many deliveries one turn takes at most, so that little is sent twice when a process dies.
 const MOST_IN_A_TURN: usize = 100;
@@ -66,13 +66,14 @@ impl Lane {
     }
 }
 
-/// Leases up to `count` webhooks with a delivery that is due, longest due first, and tells what is due to each.
-pub async fn lease(
-    tx: &mut Tx<'_>,
+/// Leases up to `count` webhooks with a delivery that is due, longest due first. What is due to each is read by
+/// [`read_due`].
+pub async fn lease<'c>(
+    tx: &mut Tx<'c>,
     lane: Lane,
     count: usize,
     until: Timestamp,
-) -> Result<Vec<Leased>, StoreError> {
+) -> Result<Asked<'c, Leased>, StoreError> {
     let now = tx.now();
     let lease: String = tx.new_id();
     let sql = format!(
@@ -84,7 +85,8 @@ pub async fn lease(
         lane.condition(),
         tx.dialect().skip_held()
     );
-    let read = |row: &Row<'_>| {
+    let params = params![lease, until, now, count].to_vec();
+    let read = move |row: &Row<'_>| {
         let secrets = [Some(row.get::<String>("secret")?), row.get("old_secret")?];
         Ok(Leased {
             lease: lease.clone(),
@@ -95,15 +97,36 @@ pub async fn lease(
             due: Vec::new(),
         })
     };
-    let mut leased = tx.all(&sql, params![lease, until, now, count], read).await?;
-    for some in leased.chunks_mut(READ_AT_ONCE) {
-        read_due(tx, some).await?;
-    }
-    Ok(leased)
+    tx.ask(&sql, &params, read).await
 }
 
-/// Reads what is due to each of these webhooks, with one statement.
-async fn read_due(tx: &mut Tx<'_>, leased: &mut [Leased]) -> Result<(), StoreError> {
+/// Reads what is due to webhooks, of many with one statement.
+pub async fn read_due<'l>(
+    tx: &mut Tx<'_>,
+    leased: impl Iterator<Item = &'l mut Leased> + Send,
+) -> Result<(), StoreError> {
+    let mut leased: Vec<&mut Leased> = leased.collect();
+    let mut asked = Vec::new();
+    for some in leased.chunks(READ_AT_ONCE) {
+        let webhooks: Vec<&WebhookId> = some.iter().map(|leased| &leased.webhook).collect();
+        asked.push(ask_due(tx, &webhooks).await?);
+    }
+    for (some, asked) in leased.chunks_mut(READ_AT_ONCE).zip(asked) {
+        let mut rows = tx.answer(asked).await?;
+        rows.sort_by(|(_, at, due), (_, other_at, other)| (at, &due.id).cmp(&(other_at, &other.id)));
+        for (webhook, _, due) in rows {
+            if let Some(leased) = some.iter_mut().find(|leased| leased.webhook == webhook) {
+                leased.due.push(due);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn ask_due<'c>(
+    tx: &mut Tx<'c>,
+    webhooks: &[&WebhookId],
+) -> Result<Asked<'c, (WebhookId, Timestamp, Due)>, StoreError> {
     let one = |n: usize| {
         format!(
             "SELECT * FROM (SELECT webhook_id, id, event, body, attempts, attempts_before, next_attempt_at \
@@ -112,21 +135,11 @@ async fn read_due(tx: &mut Tx<'_>, leased: &mut [Leased]) -> Result<(), StoreErr
             n + 2
         )
     };
-    let sql = (0..leased.len()).map(one).collect::<Vec<_>>().join(" UNION ALL ");
+    let sql = (0..webhooks.len()).map(one).collect::<Vec<_>>().join(" UNION ALL ");
     let mut params: Vec<Value> = params![tx.now()].to_vec();
-    params.extend(leased.iter().flat_map(|leased| params![leased.webhook].to_vec()));
-    let read = |row: &Row<'_>| {
-        let (webhook, at): (WebhookId, Timestamp) = (row.get("webhook_id")?, row.get("next_attempt_at")?);
-        Ok((webhook, at, read_one(row)?))
-    };
-    let mut rows = tx.all(&sql, &params, read).await?;
-    rows.sort_by(|(_, at, due), (_, other_at, other)| (at, &due.id).cmp(&(other_at, &other.id)));
-    for (webhook, _, due) in rows {
-        if let Some(leased) = leased.iter_mut().find(|leased| leased.webhook == webhook) {
-            leased.due.push(due);
-        }
-    }
-    Ok(())
+    params.extend(webhooks.iter().flat_map(|webhook| params![webhook].to_vec()));
+    let read = |row: &Row<'_>| Ok((row.get("webhook_id")?, row.get("next_attempt_at")?, read_one(row)?));
+    tx.ask(&sql, &params, read).await
 }
 
 fn read_one(row: &Row<'_>) -> Result<Due, StoreError> {
@@ -159,18 +172,18 @@ pub async fn reclaim(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 }
 
 /// When the next delivery of a lane is due that nobody is at.
-pub async fn next_due(tx: &mut Tx<'_>, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
+pub async fn next_due<'c>(tx: &mut Tx<'c>, lane: Lane) -> Result<Asked<'c, Timestamp>, StoreError> {
     let sql = format!(
         "SELECT due_at FROM webhooks WHERE due_at IS NOT NULL AND lease IS NULL AND {} ORDER BY due_at LIMIT 1",
         lane.condition()
     );
-    tx.first(&sql, params![], |row| row.get("due_at")).await
+    tx.ask(&sql, params![], |row| row.get("due_at")).await
 }
 
 /// When the next lease runs out.
-pub async fn next_expiry(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+pub async fn next_expiry<'c>(tx: &mut Tx<'c>) -> Result<Asked<'c, Timestamp>, StoreError> {
     let sql = "SELECT leased_until FROM webhooks WHERE lease IS NOT NULL ORDER BY leased_until LIMIT 1";
-    tx.first(sql, params![], |row| row.get("leased_until")).await
+    tx.ask(sql, params![], |row| row.get("leased_until")).await
 }
 
 /// Forgets up to `count` deliveries that ended before a time, with their attempts. How many.

@@ -1,6 +1,6 @@
 //! The outbox: events on their way to webhooks, written in the transaction that causes them.
 
-use openpod_sdk::api::{AgentKeyId, DeliveryId, ProjectId, Timestamp, WebhookId};
+use openpod_sdk::api::{AgentKeyId, DeliveryId, Timestamp, WebhookId};
 use openpod_sdk::webhook::{Delivery, Event, WebhookTest};
 
 use super::{StoreError, Tx, params};
@@ -13,20 +13,21 @@ pub async fn emit(
     recipients: &[AgentKeyId],
     author: &Actor,
 ) -> Result<(), StoreError> {
-    let (project, mut body) = (event.project(), None);
+    let now = tx.now();
+    let (project, body) = (event.project(), body_of(event, now));
     for agent in recipients.iter().filter(|agent| !author.is_agent(agent)) {
+        // A delivery to a second webhook of the same agent has the same id with a number.
         let sql = format!(
-            "SELECT w.id FROM webhooks w WHERE w.agent_id = $1 AND w.is_active = 1 AND w.id IN \
-             (SELECT e.webhook_id FROM webhook_events e WHERE e.event IN ($2, '*')) ORDER BY w.id {}",
+            "INSERT INTO deliveries (id, webhook_id, project_id, event, body, status, next_attempt_at, created_at) \
+             SELECT 'msg_' || $1 || CASE n WHEN 1 THEN '' ELSE '_' || n END, id, $2, $3, $4, 'pending', $5, $5 \
+             FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM (\
+             SELECT w.id FROM webhooks w WHERE w.agent_id = $6 AND w.is_active = 1 AND w.id IN \
+             (SELECT e.webhook_id FROM webhook_events e WHERE e.event IN ($3, '*')) ORDER BY w.id {}) AS asked) \
+             AS numbered RETURNING webhook_id AS id",
             tx.dialect().keep()
         );
-        let webhooks: Vec<WebhookId> =
-            tx.all(&sql, params![agent, event.kind()], |row| row.get("id")).await?;
-        for webhook in webhooks {
-            let now = tx.now();
-            let body = body.get_or_insert_with(|| body_of(event, now));
-            insert(tx, webhook, event, body, project.as_ref()).await?;
-        }
+        let id: String = tx.new_id();
+        tx.send_due(&sql, params![id, project, event.kind(), body, now, agent]).await?;
     }
     Ok(())
 }
@@ -35,23 +36,11 @@ pub async fn emit(
 pub async fn emit_test(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<DeliveryId, StoreError> {
     let message = "A test that somebody asked for. There is nothing to do but to answer 2xx.".to_owned();
     let event = Event::WebhookTest(WebhookTest { webhook_id: webhook.clone(), message });
-    let body = body_of(&event, tx.now());
-    insert(tx, webhook.clone(), &event, &body, None).await
-}
-
-async fn insert(
-    tx: &mut Tx<'_>,
-    webhook: WebhookId,
-    event: &Event,
-    body: &str,
-    project: Option<&ProjectId>,
-) -> Result<DeliveryId, StoreError> {
-    let id = DeliveryId::from(format!("msg_{}", tx.new_id::<String>()));
-    let sql = "INSERT INTO deliveries (id, webhook_id, project_id, event, body, status, next_attempt_at, created_at) \
-               VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6)";
-    let now = tx.now();
-    tx.send(sql, params![id, webhook, project, event.kind(), body, now]).await?;
-    tx.due(webhook);
+    let (id, now) = (DeliveryId::from(format!("msg_{}", tx.new_id::<String>())), tx.now());
+    let sql = "INSERT INTO deliveries (id, webhook_id, event, body, status, next_attempt_at, created_at) \
+               VALUES ($1, $2, $3, $4, 'pending', $5, $5)";
+    tx.send(sql, params![id, webhook, event.kind(), body_of(&event, now), now]).await?;
+    tx.due(webhook.clone());
     Ok(id)
 }
 

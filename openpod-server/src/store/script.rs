@@ -25,13 +25,13 @@ pub(super) trait Job: Send {
 /// A script that runs as part of a group, and runs again when others were in its way.
 pub(super) trait Repeatable: Job {
     /// Runs a copy of the script, up to what is settled at the end of its group.
-    fn run_copy<'r>(&'r mut self, tx: &'r mut Tx<'_>) -> BoxFuture<'r, Ran>;
+    fn run_copy<'r, 'c: 'r>(&'r mut self, tx: &'r mut Tx<'c>) -> BoxFuture<'r, Ran<'c>>;
 }
 
 /// What a script of a group came to.
-pub(super) enum Ran {
+pub(super) enum Ran<'c> {
     /// Its changes shall stay, with what it left for the end.
-    Stays(Left),
+    Stays(Left<'c>),
     /// They shall not.
     Refused,
     /// Others were in its way. It may work when it runs again.
@@ -81,22 +81,20 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    fn run_copy<'r>(&'r mut self, tx: &'r mut Tx<'_>) -> BoxFuture<'r, Ran> {
+    fn run_copy<'r, 'c: 'r>(&'r mut self, tx: &'r mut Tx<'c>) -> BoxFuture<'r, Ran<'c>> {
         Box::pin(async move {
             let Some(script) = self.script.clone() else { return Ran::Refused };
-            let mut left = Left::default();
+            let mut left = None;
             let ran = AssertUnwindSafe(async {
                 let answer = script(tx).await?;
-                left = tx.leave().await?;
+                left = Some(tx.leave()?);
                 Ok(answer)
             });
-            let outcome = ran.catch_unwind().await;
-            if let Some(error) = tx.failure().filter(|error| error.is_passing()) {
-                return Ran::InTheWay(error.clone());
+            self.outcome = Some(ran.catch_unwind().await);
+            match tx.failure().filter(|error| error.is_passing()) {
+                Some(error) => Ran::InTheWay(error.clone()),
+                None => left.map_or(Ran::Refused, Ran::Stays),
             }
-            let stays = matches!(outcome, Ok(Ok(_)));
-            self.outcome = Some(outcome);
-            if stays { Ran::Stays(left) } else { Ran::Refused }
         })
     }
 }

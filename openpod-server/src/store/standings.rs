@@ -1,22 +1,50 @@
 //! Who is what in a project.
 
-use openpod_sdk::api::{AgentKeyId, OwnerId, ProjectId, RoleLevel};
+use openpod_sdk::api::{AgentKeyId, OwnerId, ProjectId, RoleLevel, TicketId};
 
-use super::{Row, StoreError, Tx, params};
+use super::{Asked, Row, StoreError, Tx, params, tickets};
 use crate::domain::permission::{Actor, Standing};
+use crate::domain::ticket::Ticket;
 
 /// What an actor is in a project; `None` when there is no such project.
 pub async fn of(tx: &mut Tx<'_>, actor: &Actor, project: &ProjectId) -> Result<Option<Standing>, StoreError> {
     let sql = "SELECT p.owner_agent_id, p.owner_id, m.role_level FROM projects p \
                LEFT JOIN memberships m ON m.project_id = p.id AND m.agent_id = $2 WHERE p.id = $1";
-    let agent = actor.agent();
-    let found =
-        tx.first(sql, params![project, agent], |row| Ok((owner_of(row)?, row.get("role_level")?))).await?;
-    Ok(found.map(|(owner, role): (Actor, Option<RoleLevel>)| match role {
-        _ if owner == *actor => Standing::Owner,
-        Some(role) => Standing::of_role(&role),
-        None => Standing::Stranger,
-    }))
+    let found = tx.first(sql, params![project, actor.agent()], facts_of).await?;
+    Ok(found.map(|facts| facts.of(actor)))
+}
+
+/// A ticket, and what an actor is in its project; `None` when there is no such ticket.
+pub async fn at_ticket(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    ticket: &TicketId,
+) -> Result<Option<(Ticket, Standing)>, StoreError> {
+    let sql = "SELECT t.*, p.owner_agent_id, p.owner_id, m.role_level FROM tickets t \
+               JOIN projects p ON p.id = t.project_id \
+               LEFT JOIN memberships m ON m.project_id = t.project_id AND m.agent_id = $2 WHERE t.id = $1";
+    let read = |row: &Row<'_>| Ok((tickets::read(row)?, facts_of(row)?.of(actor)));
+    tx.first(sql, params![ticket, actor.agent()], read).await
+}
+
+/// What decides about a standing.
+struct Facts {
+    owner: Actor,
+    role: Option<RoleLevel>,
+}
+
+impl Facts {
+    fn of(self, actor: &Actor) -> Standing {
+        match self.role {
+            _ if self.owner == *actor => Standing::Owner,
+            Some(role) => Standing::of_role(&role),
+            None => Standing::Stranger,
+        }
+    }
+}
+
+fn facts_of(row: &Row<'_>) -> Result<Facts, StoreError> {
+    Ok(Facts { owner: owner_of(row)?, role: row.get("role_level")? })
 }
 
 /// Who owns a project.
@@ -59,11 +87,16 @@ pub async fn deciders(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<AgentK
     tx.all(sql, params![project], |row| row.get("agent_id")).await
 }
 
-/// The name by which people know an actor.
-pub async fn name(tx: &mut Tx<'_>, actor: &Actor) -> Result<String, StoreError> {
+/// Asks for the name by which people know an actor.
+pub async fn ask_name<'c>(tx: &mut Tx<'c>, actor: &Actor) -> Result<Asked<'c, String>, StoreError> {
     let sql = match actor {
         Actor::Agent(_) => "SELECT name FROM agents WHERE id = $1",
         Actor::Owner(_) => "SELECT login AS name FROM owners WHERE id = $1",
     };
-    Ok(tx.first(sql, params![actor.id()], |row| row.get("name")).await?.unwrap_or_default())
+    tx.ask(sql, params![actor.id()], |row| row.get("name")).await
+}
+
+/// The name that was asked for.
+pub async fn name<'c>(tx: &mut Tx<'c>, asked: Asked<'c, String>) -> Result<String, StoreError> {
+    Ok(tx.answer(asked).await?.pop().unwrap_or_default())
 }

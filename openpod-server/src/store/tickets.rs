@@ -10,11 +10,6 @@ use super::{Json, Row, StoreError, ToValue, Tx, Value, params};
 use crate::domain::permission::Actor;
 use crate::domain::ticket::{Plan, State, Ticket};
 
-/// The ticket with this id.
-pub async fn find(tx: &mut Tx<'_>, id: &TicketId) -> Result<Option<Ticket>, StoreError> {
-    tx.first("SELECT * FROM tickets WHERE id = $1", params![id], read).await
-}
-
 /// A page of a project's tickets, by number. `me` is whom `assignee=me` means.
 pub async fn list(
     tx: &mut Tx<'_>,
@@ -120,7 +115,7 @@ pub async fn replace(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<bool, StoreErro
     Ok(tx.execute(&REPLACE, &params).await? == 1)
 }
 
-fn read(row: &Row<'_>) -> Result<Ticket, StoreError> {
+pub(super) fn read(row: &Row<'_>) -> Result<Ticket, StoreError> {
     let approval = row.get("approval")?;
     let state = State::from_columns(
         &row.get("status")?,

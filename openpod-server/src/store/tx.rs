@@ -19,31 +19,37 @@ pub struct Tx<'c> {
     times: &'c Times,
     now: Timestamp,
     failed: Option<StoreError>,
-    left: Left,
+    left: Left<'c>,
     keys: Vec<String>,
     walked: u64,
+}
+
+/// What a script leaves for the end of its transaction.
+#[derive(Default)]
+pub(super) struct Left<'c> {
+    due: BTreeSet<WebhookId>,
+    touched: BTreeSet<AgentKeyId>,
     /// What was sent to the database, in order.
     sent: Vec<Sent<'c>>,
 }
 
-/// What a script leaves for the end of its transaction.
-#[derive(Debug, Default)]
-pub(super) struct Left {
-    due: BTreeSet<WebhookId>,
-    touched: BTreeSet<AgentKeyId>,
-}
-
-impl Left {
-    pub(super) fn extend(&mut self, other: Left) {
-        self.due.extend(other.due);
-        self.touched.extend(other.touched);
-    }
-}
-
-/// A statement for whose answer nobody has waited yet: how many rows it touched.
+/// A statement for whose answer nobody has waited yet.
 enum Sent<'c> {
+    /// How many rows it touched.
     Done(u64),
+    /// The same, when the answer is there.
     UnderWay(BoxFuture<'c, Result<u64, StoreError>>),
+    /// To which webhooks something is due by it.
+    Due(BoxFuture<'c, Result<Vec<WebhookId>, StoreError>>),
+}
+
+/// A question whose answer may still be under way.
+#[must_use]
+pub struct Asked<'c, T>(Answer<'c, T>);
+
+enum Answer<'c, T> {
+    Known(Vec<T>),
+    UnderWay(BoxFuture<'c, Result<Vec<T>, StoreError>>),
 }
 
 /// The connection beneath.
@@ -63,7 +69,7 @@ impl<'c> Tx<'c> {
 
     fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
         let left = Left::default();
-        Self { engine, times, now, failed: None, left, keys: Vec::new(), walked: 0, sent: Vec::new() }
+        Self { engine, times, now, failed: None, left, keys: Vec::new(), walked: 0 }
     }
 
     /// The time of this transaction, the same throughout.
@@ -108,23 +114,62 @@ impl<'c> Tx<'c> {
             Engine::Postgres(session) => session.send(sql, params).await.map(Sent::UnderWay),
         };
         let sent = self.note(sent).await?;
-        self.sent.push(sent);
+        self.left.sent.push(sent);
+        Ok(())
+    }
+
+    /// The same for a statement that tells, as `id`, to which webhooks something is due by it.
+    pub(super) async fn send_due(&mut self, sql: &str, params: &[Value]) -> Result<(), StoreError> {
+        let asked = self.ask(sql, params, |row| row.get("id")).await?;
+        match asked.0 {
+            Answer::Known(webhooks) => self.left.due.extend(webhooks),
+            Answer::UnderWay(webhooks) => self.left.sent.push(Sent::Due(webhooks)),
+        }
         Ok(())
     }
 
     /// Waits for everything that was sent. How many rows each statement touched.
     async fn arrive(&mut self) -> Result<Vec<u64>, StoreError> {
-        let mut touched = Vec::with_capacity(self.sent.len());
-        for sent in std::mem::take(&mut self.sent) {
+        let mut touched = Vec::with_capacity(self.left.sent.len());
+        for sent in std::mem::take(&mut self.left.sent) {
             let done = match sent {
                 Sent::Done(rows) => Ok(rows),
                 Sent::UnderWay(answer) => answer.await,
+                Sent::Due(webhooks) => webhooks.await.map(|webhooks| {
+                    self.left.due.extend(webhooks);
+                    0
+                }),
             };
             touched.push(done.inspect_err(|error| {
                 self.failed.get_or_insert_with(|| error.clone());
             })?);
         }
         Ok(touched)
+    }
+
+    /// Asks for every row of a statement's answer, to be taken later by [`Tx::answer`]. Over a network what is asked one
+    /// right after another travels together.
+    pub async fn ask<T: Send + 'c>(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'c,
+    ) -> Result<Asked<'c, T>, StoreError> {
+        let session = match &self.engine {
+            Engine::Postgres(session) => *session,
+            Engine::Sqlite(_) => return Ok(Asked(Answer::Known(self.all(sql, params, read).await?))),
+        };
+        let asked = session.ask(sql, params, read).await;
+        Ok(Asked(Answer::UnderWay(self.note(asked).await?)))
+    }
+
+    /// The answer to what was asked.
+    pub async fn answer<T>(&mut self, asked: Asked<'c, T>) -> Result<Vec<T>, StoreError> {
+        let found = match asked.0 {
+            Answer::Known(rows) => Ok(rows),
+            Answer::UnderWay(rows) => rows.await,
+        };
+        self.note(found).await
     }
 
     /// Every row of the answer.
@@ -209,18 +254,20 @@ impl<'c> Tx<'c> {
         !self.left.due.is_empty()
     }
 
-    /// Ends a script of a group that succeeded. What it left is settled with the group, by another transaction's end.
-    pub(super) async fn leave(&mut self) -> Result<Left, StoreError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+    /// Ends a script of a group that succeeded: what it left is settled with the group, by another transaction's end.
+    pub(super) fn leave(&mut self) -> Result<Left<'c>, StoreError> {
+        match &self.failed {
+            Some(error) => Err(error.clone()),
+            None => Ok(std::mem::take(&mut self.left)),
         }
-        self.arrive().await?;
-        Ok(std::mem::take(&mut self.left))
     }
 
-    /// Takes over what the scripts of a group left.
-    pub(super) fn take_over(&mut self, left: Left) {
-        self.left.extend(left);
+    /// Takes over what a script of a group left.
+    pub(super) fn take_over(&mut self, left: Left<'c>) {
+        let Left { due, touched, sent } = left;
+        self.left.due.extend(due);
+        self.left.touched.extend(touched);
+        self.left.sent.extend(sent);
     }
 
     /// Ends a script that succeeded. What many transactions change at once, the rows of webhooks and agents, is changed
@@ -229,7 +276,8 @@ impl<'c> Tx<'c> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let (webhooks, first) = (self.left.due.clone(), self.sent.len());
+        self.arrive().await?;
+        let webhooks = self.left.due.clone();
         for webhook in &webhooks {
             outbox::settle(self, webhook).await?;
         }
@@ -237,7 +285,7 @@ impl<'c> Tx<'c> {
             marks::settle(self, &agent).await?;
         }
         let touched = self.arrive().await?;
-        for (webhook, _) in webhooks.iter().zip(&touched[first..]).filter(|(_, rows)| **rows == 0) {
+        for (webhook, _) in webhooks.iter().zip(touched).filter(|(_, rows)| *rows == 0) {
             outbox::drop_all(self, webhook).await?;
         }
         Ok(())

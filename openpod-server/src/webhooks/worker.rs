@@ -121,22 +121,26 @@ impl Worker {
                     tracing::info!(%webhook, "attempts ended after their lease; another decides");
                 }
                 deliveries::free_expired(tx).await?;
-                let (now, mut leased) = (tx.now(), Vec::new());
-                let mut next = deliveries::next_expiry(tx).await?.map(|at| at.since(now));
-                for ((lane, _), free) in PLACES.into_iter().zip(free) {
-                    if free == 0 {
-                        continue;
-                    }
+                let (now, mut asked, mut leased) = (tx.now(), Vec::new(), Vec::new());
+                let expiry = deliveries::next_expiry(tx).await?;
+                for ((lane, _), free) in PLACES.into_iter().zip(free).filter(|(_, free)| *free > 0) {
                     let taken = deliveries::lease(tx, lane, free, now.plus(length)).await?;
-                    let full = taken.len() == free;
-                    leased.push((lane, taken));
-                    if !full && let Some(due) = deliveries::next_due(tx, lane).await? {
+                    asked.push((lane, free, taken, deliveries::next_due(tx, lane).await?));
+                }
+                let mut next = tx.answer(expiry).await?.pop().map(|at| at.since(now));
+                for (lane, free, taken, due) in asked {
+                    let (taken, due) = (tx.answer(taken).await?, tx.answer(due).await?.pop());
+                    if taken.len() < free
+                        && let Some(due) = due
+                    {
                         // What is due and was not taken is being taken by another.
                         let wait = due.since(now);
                         let wait = if wait.is_zero() { AFTER_OTHERS } else { wait };
                         next = next.into_iter().chain([wait]).min();
                     }
+                    leased.push((lane, taken));
                 }
+                deliveries::read_due(tx, leased.iter_mut().flat_map(|(_, taken)| taken)).await?;
                 Ok(Taken { leased, pause: next })
             })
         });

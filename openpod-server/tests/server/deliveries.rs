@@ -3,7 +3,7 @@
 mod isolation;
 mod log;
 mod rotation;
-mod stage;
+pub(super) mod stage;
 mod tls;
 
 use std::time::Duration;

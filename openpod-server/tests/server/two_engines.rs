@@ -10,13 +10,14 @@ use openpod_sdk::api::{Timestamp, WebhookId};
 use openpod_sdk::clock::SystemClock;
 use openpod_server::ids::SystemRandomness;
 use openpod_server::operators;
-use openpod_server::store::deliveries::{Lane, lease, next_expiry};
+use openpod_server::store::deliveries::{Lane, next_expiry};
 use openpod_server::store::{
     Address, Location, OpenError, Sources, Store, StoreError, StoreErrorKind, Value,
 };
 use serde_json::json;
 
 use super::databases;
+use super::deliveries::stage::take;
 use super::world::{AGENT, World, text};
 
 pub(super) fn sources() -> Sources {
@@ -249,24 +250,29 @@ async fn of_two_processes_one_leases_a_webhook() {
     }
     world.ticket(&project, Some(&ada)).await;
     let now = world.app.now();
-    let take = |store: &Store| {
+    let lease = |store: &Store| {
         let store = store.clone();
         let until = now.plus(Duration::from_secs(60));
         async move {
-            let script = store.write(move |tx| Box::pin(lease(tx, Lane::Working, 4, until)));
+            let script = store.write(move |tx| Box::pin(take(tx, Lane::Working, 4, until)));
             script.await.unwrap_or_else(|error: StoreError| panic!("{error}"))
         }
     };
     let here = world.app.store();
-    let leased = join_all([here, &other, here, &other, here, &other].map(take)).await;
+    let leased = join_all([here, &other, here, &other, here, &other].map(lease)).await;
     let ids: Vec<String> = leased.into_iter().flatten().map(|leased| leased.webhook.to_string()).collect();
     let unique: BTreeSet<&String> = ids.iter().collect();
     assert_eq!(unique.len(), ids.len(), "{ids:?}");
-    let rest = take(&other).await.into_iter().chain(take(here).await).chain(take(here).await).count();
+    let rest = lease(&other).await.into_iter().chain(lease(here).await).chain(lease(here).await).count();
     assert_eq!(ids.len() + rest, 10);
-    let due =
-        here.read(|tx| Box::pin(next_expiry(tx))).await.unwrap_or_else(|error: StoreError| panic!("{error}"));
-    assert_eq!(due, Some(now.plus(Duration::from_secs(60))));
+    let read = here.read(|tx| {
+        Box::pin(async move {
+            let asked = next_expiry(tx).await?;
+            tx.answer(asked).await
+        })
+    });
+    let due = read.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+    assert_eq!(due, [now.plus(Duration::from_secs(60))]);
 }
 
 /// Two servers on one PostgreSQL database; one on a memory of SQLite's, which stands for both.

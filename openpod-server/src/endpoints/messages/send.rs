@@ -39,6 +39,7 @@ async fn tell(
     project_id: ProjectId,
     author: &Actor,
 ) -> Result<(), ApiError> {
+    let name = standings::ask_name(tx, author).await?;
     let mut others = standings::agents(tx, &project_id).await?;
     others.retain(|agent| !author.is_agent(agent));
     let event = Event::MessageReceived(MessageReceived {
@@ -48,7 +49,7 @@ async fn tell(
         project_id,
         content: message.content.clone(),
         author_agent_key_id: message.author_agent_key_id.clone(),
-        author_name: standings::name(tx, author).await?,
+        author_name: standings::name(tx, name).await?,
     });
     outbox::emit(tx, &event, &others, author).await?;
     Ok(marks::touch(tx, &others).await?)

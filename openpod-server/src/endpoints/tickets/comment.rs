@@ -21,6 +21,7 @@ where
     let Call { actor, path, body, once, .. } = call;
     once.write(&app, move |tx| {
         Box::pin(async move {
+            let name = standings::ask_name(tx, &actor).await?;
             let (ticket, _) = access::ticket(tx, &actor, &path.ticket_id).await?;
             let (id, created_at) = tickets::add_comment(tx, &ticket.id, &actor, &body.content).await?;
             tell(tx, &ticket, &actor).await?;
@@ -34,7 +35,7 @@ where
                 content: body.content,
                 author_agent_key_id: agent,
                 author_user_id: owner,
-                author_name: Some(standings::name(tx, &actor).await?),
+                author_name: Some(standings::name(tx, name).await?),
                 created_at,
             };
             Ok(Answer::created(comment).changing(change))

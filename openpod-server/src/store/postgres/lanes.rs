@@ -17,13 +17,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::BoxFuture;
-
 use super::Engine;
 use super::retry::{Failure, Tries};
 use super::session::{self, Begun, Purpose, Session};
 use crate::store::script::{Ran, Repeatable};
-use crate::store::tx::Left;
 use crate::store::{StoreError, Tx};
 
 /// How many groups are written at once.
@@ -153,38 +150,37 @@ async fn write(
     let own = writing.as_ref().map(|writing| writing.since());
     let begun = session::begin(&engine.writers, Purpose::Write, own).await;
     let Begun { session, now } = begun.map_err(Failure::before_commit)?;
-    let mut savepoints = Savepoints::of(&session, group.len());
-    let (mut stay, mut left, mut in_the_way) = (0, Left::default(), Vec::with_capacity(group.len()));
+    let shared = group.len() > 1;
+    let mut savepoints = Savepoints::of(&session, shared);
+    let mut end = Tx::postgres(&session, &engine.times, now);
+    let (mut stays, mut in_the_way) = (false, Vec::with_capacity(group.len()));
     for job in group {
         savepoints.set();
         let mut tx = Tx::postgres(&session, &engine.times, now);
-        let ran = job.run_copy(&mut tx).await;
-        if !matches!(ran, Ran::Stays(_)) {
-            savepoints.undo();
-        }
-        in_the_way.push(match ran {
-            Ran::Stays(rest) => {
-                stay += 1;
-                left.extend(rest);
+        in_the_way.push(match job.run_copy(&mut tx).await {
+            Ran::Stays(left) => {
+                stays = true;
+                end.take_over(left);
                 None
             }
-            Ran::Refused => None,
+            Ran::Refused => {
+                savepoints.undo();
+                None
+            }
             Ran::InTheWay(error) => {
-                savepoints.held_up();
+                savepoints.undo_held_up();
                 Some(error)
             }
         });
     }
-    if stay == 0 {
+    if !stays {
         return Ok(in_the_way);
     }
     savepoints.close();
-    let mut end = Tx::postgres(&session, &engine.times, now);
-    end.take_over(left);
+    // Whose statement it was that failed unwaited for shows when each runs alone.
+    end.settle().await.map_err(|error| Failure { may_pass: shared || error.is_passing(), error })?;
     let wakes = end.wakes_deliveries();
-    end.settle().await.map_err(Failure::before_commit)?;
     drop(end);
-    savepoints.prove().await.map_err(Failure::before_commit)?;
     session.commit().await.map_err(Failure::at_commit)?;
     drop(writing);
     engine.committed(wakes);
@@ -196,44 +192,35 @@ struct Savepoints<'s> {
     session: &'s Session,
     needed: bool,
     next: &'static str,
-    sent: Vec<BoxFuture<'s, Result<(), StoreError>>>,
 }
 
 impl<'s> Savepoints<'s> {
-    fn of(session: &'s Session, scripts: usize) -> Self {
-        let next = "SET LOCAL lock_timeout = '10ms'; SAVEPOINT script";
-        Self { session, needed: scripts > 1, next, sent: Vec::new() }
+    fn of(session: &'s Session, needed: bool) -> Self {
+        Self { session, needed, next: "SET LOCAL lock_timeout = '10ms'; SAVEPOINT script" }
     }
 
     fn set(&mut self) {
-        self.send(self.next);
+        self.say(self.next);
         self.next = "RELEASE SAVEPOINT script; SAVEPOINT script";
     }
 
-    /// Where one waits in vain others may do so too: they wait less.
-    fn held_up(&mut self) {
+    fn undo(&self) {
+        self.say("ROLLBACK TO SAVEPOINT script");
+    }
+
+    /// Where one has waited in vain others may do so too: they wait less.
+    fn undo_held_up(&mut self) {
+        self.undo();
         self.next = "RELEASE SAVEPOINT script; SET LOCAL lock_timeout = '1ms'; SAVEPOINT script";
     }
 
-    fn undo(&mut self) {
-        self.send("ROLLBACK TO SAVEPOINT script");
+    fn close(&self) {
+        self.say("RELEASE SAVEPOINT script; SET LOCAL lock_timeout TO DEFAULT");
     }
 
-    fn close(&mut self) {
-        self.send("RELEASE SAVEPOINT script; SET LOCAL lock_timeout TO DEFAULT");
-    }
-
-    fn send(&mut self, words: &'static str) {
+    fn say(&self, words: &'static str) {
         if self.needed {
-            self.sent.push(self.session.send_words(words));
+            self.session.say(words);
         }
-    }
-
-    /// Waits until all of it is known to have worked.
-    async fn prove(self) -> Result<(), StoreError> {
-        for sent in self.sent {
-            sent.await?;
-        }
-        Ok(())
     }
 }

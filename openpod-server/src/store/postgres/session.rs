@@ -11,7 +11,7 @@ use futures_util::future::{BoxFuture, ready, try_join};
 use openpod_sdk::api::Timestamp;
 use tokio_postgres::types::ToSql;
 
-use crate::store::{StoreError, Value};
+use crate::store::{Row, StoreError, Value};
 
 /// The names of connections: those that write are told from others by it.
 pub(super) const READER: &str = "openpod-server reader";
@@ -104,9 +104,24 @@ impl Session {
         Ok(under_way(async move { Ok(self.client.execute(&statement, &borrowed(&params)).await?) }))
     }
 
-    /// The same for statements without parameters or answers.
-    pub(super) fn send_words<'s>(&'s self, words: &'static str) -> BoxFuture<'s, Result<(), StoreError>> {
-        under_way(async move { Ok(self.client.batch_execute(words).await?) })
+    /// The same for a question, whose rows are read when they are there.
+    pub(in crate::store) async fn ask<'s, T: Send + 's>(
+        &'s self,
+        sql: &str,
+        params: &[Value],
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 's,
+    ) -> Result<BoxFuture<'s, Result<Vec<T>, StoreError>>, StoreError> {
+        let statement = self.prepare(sql, params).await?;
+        let params = params.to_vec();
+        Ok(under_way(async move {
+            let rows = self.client.query(&statement, &borrowed(&params)).await?;
+            rows.iter().map(|row| read(&Row::Postgres(row))).collect()
+        }))
+    }
+
+    /// The same for statements without parameters and answers. When they fail, the commit does.
+    pub(super) fn say(&self, words: &'static str) {
+        let _ = self.client.batch_execute(words).now_or_never();
     }
 
     pub(in crate::store) async fn query(
@@ -128,9 +143,9 @@ impl Session {
         Err(StoreError::misused(&format!("{wanted} parameters are wanted, {given} were given: {sql}")))
     }
 
-    /// Makes the changes last.
+    /// Makes the changes last. `COMMIT` alone would undo a transaction of which a statement failed, and not say so.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        self.client.batch_execute("COMMIT").await?;
+        self.client.batch_execute("SELECT 1; COMMIT").await?;
         self.open = false;
         Ok(())
     }
@@ -139,8 +154,8 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if self.open {
-            // Polled once it is on its way, before all that the connection does next. Nobody needs the answer.
-            let _ = self.client.batch_execute("ROLLBACK").now_or_never();
+            // It comes before all that the connection does next. Nobody needs the answer.
+            self.say("ROLLBACK");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use openpod_server::store::StoreError;
-use openpod_server::store::deliveries::{Lane, lease};
+use openpod_server::store::deliveries::Lane;
 use openpod_server::store::turns::{self, Turn};
 use openpod_server::webhooks::sender::Names;
 use openpod_server::webhooks::{self, Means, Sender, TargetPolicy};
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::stage::{PATIENCE, Stage, Tell, answering, hook, local, received};
+use super::stage::{PATIENCE, Stage, Tell, answering, hook, local, received, take};
 use crate::server::world::{AGENT, text};
 
 /// A receiver that answers with these bytes and then says nothing more, and keeps the connection open.
@@ -187,7 +187,7 @@ async fn who_has_much_waiting_takes_turns_with_the_others() {
     for _ in 0..4 {
         let script = store.write(move |tx| {
             Box::pin(async move {
-                let [leased] = <[_; 1]>::try_from(lease(tx, Lane::Working, 1, until).await?).unwrap();
+                let [leased] = <[_; 1]>::try_from(take(tx, Lane::Working, 1, until).await?).unwrap();
                 let (url, webhook) = (leased.url, leased.webhook);
                 let turn = Turn {
                     lease: leased.lease,

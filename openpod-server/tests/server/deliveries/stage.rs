@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use openpod_sdk::api::Timestamp;
 use openpod_server::store::deliveries::{self, Lane, Leased};
-use openpod_server::store::{Json, StoreError};
+use openpod_server::store::{Json, StoreError, Tx};
 use openpod_server::webhooks::sender::Names;
 use openpod_server::webhooks::{Means, Sender, TargetPolicy, Worker};
 use serde_json::{Value, json};
@@ -126,10 +127,23 @@ impl Stage {
     pub(super) async fn lease(&self, lane: Lane) -> Vec<Leased> {
         let write = self.world.app.store().write(move |tx| {
             let until = tx.now().plus(PATIENCE);
-            Box::pin(deliveries::lease(tx, lane, 10, until))
+            Box::pin(take(tx, lane, 10, until))
         });
         write.await.unwrap()
     }
+}
+
+/// Leases webhooks, as a worker does, and reads what is due to them.
+pub(crate) async fn take(
+    tx: &mut Tx<'_>,
+    lane: Lane,
+    count: usize,
+    until: Timestamp,
+) -> Result<Vec<Leased>, StoreError> {
+    let asked = deliveries::lease(tx, lane, count, until).await?;
+    let mut leased = tx.answer(asked).await?;
+    deliveries::read_due(tx, leased.iter_mut()).await?;
+    Ok(leased)
 }
 
 pub(super) async fn answering(status: u16) -> MockServer {
