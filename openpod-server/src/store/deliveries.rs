@@ -68,12 +68,12 @@ impl Lane {
 
 /// Leases up to `count` webhooks with a delivery that is due, longest due first. What is due to each is read by
 /// [`read_due`].
-pub async fn lease<'c>(
-    tx: &mut Tx<'c>,
+pub async fn lease(
+    tx: &mut Tx<'_>,
     lane: Lane,
     count: usize,
     until: Timestamp,
-) -> Result<Asked<'c, Leased>, StoreError> {
+) -> Result<Asked<Leased>, StoreError> {
     let now = tx.now();
     let lease: String = tx.new_id();
     let sql = format!(
@@ -123,10 +123,10 @@ pub async fn read_due<'l>(
     Ok(())
 }
 
-async fn ask_due<'c>(
-    tx: &mut Tx<'c>,
+async fn ask_due(
+    tx: &mut Tx<'_>,
     webhooks: &[&WebhookId],
-) -> Result<Asked<'c, (WebhookId, Timestamp, Due)>, StoreError> {
+) -> Result<Asked<(WebhookId, Timestamp, Due)>, StoreError> {
     let one = |n: usize| {
         format!(
             "SELECT * FROM (SELECT webhook_id, id, event, body, attempts, attempts_before, next_attempt_at \
@@ -172,7 +172,7 @@ pub async fn reclaim(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 }
 
 /// When the next delivery of a lane is due that nobody is at.
-pub async fn next_due<'c>(tx: &mut Tx<'c>, lane: Lane) -> Result<Asked<'c, Timestamp>, StoreError> {
+pub async fn next_due(tx: &mut Tx<'_>, lane: Lane) -> Result<Asked<Timestamp>, StoreError> {
     let sql = format!(
         "SELECT due_at FROM webhooks WHERE due_at IS NOT NULL AND lease IS NULL AND {} ORDER BY due_at LIMIT 1",
         lane.condition()
@@ -181,7 +181,7 @@ pub async fn next_due<'c>(tx: &mut Tx<'c>, lane: Lane) -> Result<Asked<'c, Times
 }
 
 /// When the next lease runs out.
-pub async fn next_expiry<'c>(tx: &mut Tx<'c>) -> Result<Asked<'c, Timestamp>, StoreError> {
+pub async fn next_expiry(tx: &mut Tx<'_>) -> Result<Asked<Timestamp>, StoreError> {
     let sql = "SELECT leased_until FROM webhooks WHERE lease IS NOT NULL ORDER BY leased_until LIMIT 1";
     tx.ask(sql, params![], |row| row.get("leased_until")).await
 }

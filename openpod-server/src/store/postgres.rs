@@ -33,8 +33,8 @@ use super::{Opening, Sources, StoreError, Tx};
 use lanes::Lanes;
 use peers::Peers;
 use rounds::Rounds;
-pub(super) use session::Session;
 use session::{Begun, Purpose};
+pub(super) use session::{Session, UnderWay};
 use tls::Tls;
 
 /// How many connections each pool opens at most.

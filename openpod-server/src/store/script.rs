@@ -25,13 +25,13 @@ pub(super) trait Job: Send {
 /// A script that runs as part of a group, and runs again when others were in its way.
 pub(super) trait Repeatable: Job {
     /// Runs a copy of the script, up to what is settled at the end of its group.
-    fn run_copy<'r, 'c: 'r>(&'r mut self, tx: &'r mut Tx<'c>) -> BoxFuture<'r, Ran<'c>>;
+    fn run_copy<'r>(&'r mut self, tx: &'r mut Tx<'_>) -> BoxFuture<'r, Ran>;
 }
 
 /// What a script of a group came to.
-pub(super) enum Ran<'c> {
+pub(super) enum Ran {
     /// Its changes shall stay, with what it left for the end.
-    Stays(Left<'c>),
+    Stays(Left),
     /// They shall not.
     Refused,
     /// Others were in its way. It may work when it runs again.
@@ -81,7 +81,7 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    fn run_copy<'r, 'c: 'r>(&'r mut self, tx: &'r mut Tx<'c>) -> BoxFuture<'r, Ran<'c>> {
+    fn run_copy<'r>(&'r mut self, tx: &'r mut Tx<'_>) -> BoxFuture<'r, Ran> {
         Box::pin(async move {
             let Some(script) = self.script.clone() else { return Ran::Refused };
             let mut left = None;

@@ -88,7 +88,7 @@ pub async fn deciders(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<AgentK
 }
 
 /// Asks for the name by which people know an actor.
-pub async fn ask_name<'c>(tx: &mut Tx<'c>, actor: &Actor) -> Result<Asked<'c, String>, StoreError> {
+pub async fn ask_name(tx: &mut Tx<'_>, actor: &Actor) -> Result<Asked<String>, StoreError> {
     let sql = match actor {
         Actor::Agent(_) => "SELECT name FROM agents WHERE id = $1",
         Actor::Owner(_) => "SELECT login AS name FROM owners WHERE id = $1",
@@ -97,6 +97,6 @@ pub async fn ask_name<'c>(tx: &mut Tx<'c>, actor: &Actor) -> Result<Asked<'c, St
 }
 
 /// The name that was asked for.
-pub async fn name<'c>(tx: &mut Tx<'c>, asked: Asked<'c, String>) -> Result<String, StoreError> {
+pub async fn name(tx: &mut Tx<'_>, asked: Asked<String>) -> Result<String, StoreError> {
     Ok(tx.answer(asked).await?.pop().unwrap_or_default())
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::BoxFuture;
 use openpod_sdk::api::{AgentKeyId, Timestamp, WebhookId};
 
 use super::dialect::Dialect;
 use super::memory::News;
-use super::postgres::Session;
+use super::postgres::{Session, UnderWay};
 use super::sqlite::statement;
 use super::times::Times;
 use super::{Row, StoreError, Value, marks, outbox};
@@ -19,37 +18,37 @@ pub struct Tx<'c> {
     times: &'c Times,
     now: Timestamp,
     failed: Option<StoreError>,
-    left: Left<'c>,
+    left: Left,
     keys: Vec<String>,
     walked: u64,
 }
 
 /// What a script leaves for the end of its transaction.
 #[derive(Default)]
-pub(super) struct Left<'c> {
+pub(super) struct Left {
     due: BTreeSet<WebhookId>,
     touched: BTreeSet<AgentKeyId>,
     /// What was sent to the database, in order.
-    sent: Vec<Sent<'c>>,
+    sent: Vec<Sent>,
 }
 
 /// A statement for whose answer nobody has waited yet.
-enum Sent<'c> {
+enum Sent {
     /// How many rows it touched.
     Done(u64),
     /// The same, when the answer is there.
-    UnderWay(BoxFuture<'c, Result<u64, StoreError>>),
+    UnderWay(UnderWay<u64>),
     /// To which webhooks something is due by it.
-    Due(BoxFuture<'c, Result<Vec<WebhookId>, StoreError>>),
+    Due(UnderWay<Vec<WebhookId>>),
 }
 
 /// A question whose answer may still be under way.
 #[must_use]
-pub struct Asked<'c, T>(Answer<'c, T>);
+pub struct Asked<T>(Answer<T>);
 
-enum Answer<'c, T> {
+enum Answer<T> {
     Known(Vec<T>),
-    UnderWay(BoxFuture<'c, Result<Vec<T>, StoreError>>),
+    UnderWay(UnderWay<Vec<T>>),
 }
 
 /// The connection beneath.
@@ -149,12 +148,12 @@ impl<'c> Tx<'c> {
 
     /// Asks for every row of a statement's answer, to be taken later by [`Tx::answer`]. Over a network what is asked one
     /// right after another travels together.
-    pub async fn ask<T: Send + 'c>(
+    pub async fn ask<T: Send + 'static>(
         &mut self,
         sql: &str,
         params: &[Value],
-        read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'c,
-    ) -> Result<Asked<'c, T>, StoreError> {
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Asked<T>, StoreError> {
         let session = match &self.engine {
             Engine::Postgres(session) => *session,
             Engine::Sqlite(_) => return Ok(Asked(Answer::Known(self.all(sql, params, read).await?))),
@@ -164,7 +163,7 @@ impl<'c> Tx<'c> {
     }
 
     /// The answer to what was asked.
-    pub async fn answer<T>(&mut self, asked: Asked<'c, T>) -> Result<Vec<T>, StoreError> {
+    pub async fn answer<T>(&mut self, asked: Asked<T>) -> Result<Vec<T>, StoreError> {
         let found = match asked.0 {
             Answer::Known(rows) => Ok(rows),
             Answer::UnderWay(rows) => rows.await,
@@ -255,7 +254,7 @@ impl<'c> Tx<'c> {
     }
 
     /// Ends a script of a group that succeeded: what it left is settled with the group, by another transaction's end.
-    pub(super) fn leave(&mut self) -> Result<Left<'c>, StoreError> {
+    pub(super) fn leave(&mut self) -> Result<Left, StoreError> {
         match &self.failed {
             Some(error) => Err(error.clone()),
             None => Ok(std::mem::take(&mut self.left)),
@@ -263,7 +262,7 @@ impl<'c> Tx<'c> {
     }
 
     /// Takes over what a script of a group left.
-    pub(super) fn take_over(&mut self, left: Left<'c>) {
+    pub(super) fn take_over(&mut self, left: Left) {
         let Left { due, touched, sent } = left;
         self.left.due.extend(due);
         self.left.touched.extend(touched);

@@ -223,3 +223,24 @@ async fn a_script_that_always_collides_is_given_up_after_six_tries_and_one_that_
         assert_eq!((refused.kind(), runs.load(Ordering::SeqCst)), (kind, tries), "{state}: {refused}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_nobody_has_taken_yet_keeps_no_other_waiting_however_long_it_is() {
+    for location in both().await {
+        let store = open(location).await;
+        two_owners(&store).await;
+        let long = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+                    SELECT i, 'a line that is long enough to fill what is kept of an answer' AS line FROM n";
+        let script = store.write(move |tx| {
+            Box::pin(async move {
+                let asked = tx.ask(long, &[], |row| row.get::<String>("line")).await?;
+                // Statements that were never prepared before, so that something has to come back.
+                tx.execute(COUNT, &["a".to_value()]).await?;
+                let other = tx.ask("SELECT created_at FROM owners", &[], |row| row.get::<i64>("created_at"));
+                let other = other.await?;
+                Ok::<_, StoreError>((tx.answer(asked).await?.len(), tx.answer(other).await?.len()))
+            })
+        });
+        assert_eq!(script.await.unwrap(), (20_000, 2));
+    }
+}

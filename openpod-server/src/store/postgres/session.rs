@@ -5,6 +5,8 @@
 //! are in progress (`pg_stat_activity` tells since when) and dates itself no later than the first of them. A write
 //! that the look missed began after it, and has a later time.
 
+use std::sync::Arc;
+
 use deadpool_postgres::{Object, Pool};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready, try_join};
@@ -26,9 +28,12 @@ const TIME_OF_READ: &str = "SELECT CAST(extract(epoch FROM least(statement_times
 /// A connection with an open transaction. Dropped, it rolls back.
 #[derive(Debug)]
 pub(in crate::store) struct Session {
-    client: Object,
+    client: Arc<Object>,
     open: bool,
 }
+
+/// An answer that may still be under way.
+pub(in crate::store) type UnderWay<T> = BoxFuture<'static, Result<T, StoreError>>;
 
 /// A transaction that has begun.
 pub(super) struct Begun {
@@ -65,7 +70,7 @@ pub(super) async fn begin(
     purpose: Purpose,
     own: Option<Timestamp>,
 ) -> Result<Begun, StoreError> {
-    let client = pool.get().await?;
+    let client = Arc::new(pool.get().await?);
     let session = Session { client, open: true };
     let begin = session.client.batch_execute(purpose.begin());
     let now = match own {
@@ -94,27 +99,27 @@ impl Session {
     }
 
     /// Sends a statement and does not wait: the answer is what this comes to. What is sent later is run later.
-    pub(in crate::store) async fn send<'s>(
-        &'s self,
+    pub(in crate::store) async fn send(
+        &self,
         sql: &str,
         params: &[Value],
-    ) -> Result<BoxFuture<'s, Result<u64, StoreError>>, StoreError> {
+    ) -> Result<UnderWay<u64>, StoreError> {
         let statement = self.prepare(sql, params).await?;
-        let params = params.to_vec();
-        Ok(under_way(async move { Ok(self.client.execute(&statement, &borrowed(&params)).await?) }))
+        let (client, params) = (Arc::clone(&self.client), params.to_vec());
+        Ok(under_way(async move { Ok(client.execute(&statement, &borrowed(&params)).await?) }))
     }
 
     /// The same for a question, whose rows are read when they are there.
-    pub(in crate::store) async fn ask<'s, T: Send + 's>(
-        &'s self,
+    pub(in crate::store) async fn ask<T: Send + 'static>(
+        &self,
         sql: &str,
         params: &[Value],
-        read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 's,
-    ) -> Result<BoxFuture<'s, Result<Vec<T>, StoreError>>, StoreError> {
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<UnderWay<Vec<T>>, StoreError> {
         let statement = self.prepare(sql, params).await?;
-        let params = params.to_vec();
+        let (client, params) = (Arc::clone(&self.client), params.to_vec());
         Ok(under_way(async move {
-            let rows = self.client.query(&statement, &borrowed(&params)).await?;
+            let rows = client.query(&statement, &borrowed(&params)).await?;
             rows.iter().map(|row| read(&Row::Postgres(row))).collect()
         }))
     }
@@ -160,15 +165,17 @@ impl Drop for Session {
     }
 }
 
-/// Has something go on its way, as it does when it is first polled.
-fn under_way<'s, T: Send + 's>(
-    sending: impl Future<Output = Result<T, StoreError>> + Send + 's,
-) -> BoxFuture<'s, Result<T, StoreError>> {
+/// Has something go on its way, as it does when it is first polled. A task of its own takes in the answer: a connection
+/// stands still as soon as one of its answers is not taken in.
+fn under_way<T: Send + 'static>(
+    sending: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> UnderWay<T> {
     let mut sending = sending.boxed();
-    match (&mut sending).now_or_never() {
-        Some(done) => ready(done).boxed(),
-        None => sending,
+    if let Some(done) = (&mut sending).now_or_never() {
+        return ready(done).boxed();
     }
+    let task = tokio::spawn(sending);
+    async move { task.await.unwrap_or_else(|_| Err(StoreError::closed())) }.boxed()
 }
 
 fn borrowed(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
