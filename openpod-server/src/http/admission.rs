@@ -4,7 +4,7 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, Method, header};
 use openpod_sdk::api::{Access, Endpoint, ErrorCode, Scope};
 
 use super::{ApiError, ClientAddress, limit};
@@ -14,8 +14,6 @@ use crate::domain::key_grant::CallerKey;
 use crate::domain::permission::Actor;
 use crate::rate_limit::Budget;
 use crate::store::{Glance, Moment};
-
-static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-supported");
 
 /// Somebody who has proven who they are, and the key that proves it.
 #[derive(Debug, Clone)]
@@ -52,8 +50,6 @@ pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: 
     if let Some(budget) = budget {
         limit::write_headers(&budget, &mut response);
     }
-    // Also where nothing is changed: who reads first knows then that what it changes next may be sent twice.
-    response.headers_mut().insert(IDEMPOTENCY_SUPPORTED.clone(), HeaderValue::from_static("true"));
     response
 }
 

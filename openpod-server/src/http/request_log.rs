@@ -1,4 +1,5 @@
-//! The outermost layer: gives each request its id, writes the bodies of errors, logs, and turns a panic into a 500.
+//! The outermost layer: gives each request its id and what every answer has, writes the bodies of errors, logs, and turns a
+//! panic into a 500.
 
 use std::panic::AssertUnwindSafe;
 
@@ -13,6 +14,7 @@ use super::ApiError;
 use crate::app::App;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-supported");
 
 /// What the request is called in the log and in its answer.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> 
         if let Ok(value) = HeaderValue::try_from(&id) {
             response.headers_mut().insert(REQUEST_ID.clone(), value);
         }
+        // Also where nothing is changed: who reads first knows then that what it changes next may be sent twice.
+        response.headers_mut().insert(IDEMPOTENCY_SUPPORTED.clone(), HeaderValue::from_static("true"));
         info!(
             status = response.status().as_u16(),
             micros = app.now().since(begun).as_micros() as u64,
