@@ -15,6 +15,7 @@ pub mod error;
 pub mod idempotency;
 mod limit;
 pub mod request_log;
+mod unread;
 
 pub use address::ClientAddress;
 pub use answer::Answer;

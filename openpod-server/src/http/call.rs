@@ -17,7 +17,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use openpod_sdk::api::{Endpoint, ErrorCode, Nothing, Validate};
 use serde::de::DeserializeOwned;
 
@@ -32,9 +32,6 @@ use crate::store::Moment;
 
 /// The largest body that is read.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
-
-/// How much of a body that is too large is read and thrown away, so that its sender gets to see the answer.
-const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
 /// A call of an operation by somebody who has proven who they are.
 #[derive(Debug)]
@@ -166,29 +163,15 @@ fn malformed<X: std::fmt::Display>(part: &str, error: &serde_path_to_error::Erro
     refused.detail("fields", fields)
 }
 
-async fn read_body(mut body: Body) -> Result<Bytes, ApiError> {
-    let mut bytes = Vec::new();
-    let mut discarded = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            ApiError::new(ErrorCode::InvalidRequest, "the body ended before it was complete").because(error)
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
-        if discarded == 0 && bytes.len() + data.len() <= MAX_BODY_BYTES {
-            bytes.extend_from_slice(&data);
-            continue;
+async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+    let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            let sentence = format!("the body is larger than {MAX_BODY_BYTES} bytes");
+            return ApiError::new(ErrorCode::PayloadTooLarge, sentence);
         }
-        discarded += bytes.len() + data.len();
-        bytes = Vec::new();
-        if discarded > MAX_DISCARDED_BYTES {
-            break;
-        }
-    }
-    if discarded > 0 {
-        let sentence = format!("the body is larger than {MAX_BODY_BYTES} bytes");
-        return Err(ApiError::new(ErrorCode::PayloadTooLarge, sentence));
-    }
-    Ok(bytes.into())
+        ApiError::new(ErrorCode::InvalidRequest, "the body ended before it was complete").because(error)
+    })?;
+    Ok(body.to_bytes())
 }
 
 /// The version in `If-Match: "<version>"`; `*` asks for nothing.

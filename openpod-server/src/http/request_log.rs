@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, header};
 use tracing::{Instrument, error, info, info_span};
 
-use super::ApiError;
+use super::{ApiError, unread};
 use crate::app::App;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,8 +21,9 @@ static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-
 pub(super) struct RequestId(pub(super) String);
 
 /// Carries a request through the server, whatever happens in there.
-pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub async fn carry(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = app.new_id();
+    let mut request = request.map(unread::taken_in);
     request.extensions_mut().insert(RequestId(id.clone()));
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let span = info_span!("request", %id, method = %request.method(), path = path.unwrap_or_default());

@@ -8,6 +8,8 @@ use openpod_server::app::Limits;
 use openpod_server::config::CallLimits;
 use openpod_server::store::{StoreError, keys};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::world::{AGENT, OWNER, Person, Project, World};
 
@@ -345,4 +347,39 @@ async fn a_caller_who_calls_too_often_is_told_when_to_come_back() {
     }
     world.clock.advance(std::time::Duration::from_secs(20));
     world.get(&path, &agent).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_is_refused_while_still_sending_sees_why_and_goes_on_with_the_same_connection() {
+    let world = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut connection = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let service = world.router().into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    for (size, status) in [(900 * 1024, "401"), (8 * 1024 * 1024, "401")] {
+        let head = format!(
+            "POST {AGENT}/tickets/t/comments HTTP/1.1\r\nhost: openpod\r\ncontent-length: {size}\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(answered(&mut connection).await, status, "before anything of the body is sent");
+        connection.write_all(&vec![b' '; size]).await.unwrap();
+    }
+    let again = format!("GET {AGENT}/health HTTP/1.1\r\nhost: openpod\r\n\r\n");
+    connection.write_all(again.as_bytes()).await.unwrap();
+    assert_eq!(answered(&mut connection).await, "200");
+    server.abort();
+}
+
+/// Reads one answer to its end; its status.
+async fn answered(connection: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    loop {
+        text.push(connection.read_u8().await.expect("the connection stays open"));
+        let Some(end) = text.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&text[..end]).to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+        if text.len() == end + 4 + length.parse::<usize>().unwrap() {
+            return head[9..12].to_owned();
+        }
+    }
 }

@@ -119,6 +119,11 @@ impl World {
         World { router: router(app.clone()), app, clock }
     }
 
+    /// The service, to be served over a network.
+    pub(super) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// Sends a request as it is, and holds the answer against the published description.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
