@@ -2,6 +2,7 @@
 //! `OPENPOD_KEY=opk_… cargo run --example receive_webhooks -- http://127.0.0.1:8080 127.0.0.1:8787`.
 
 use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use openpod_sdk::api::EventKind;
@@ -37,13 +38,13 @@ pub(crate) async fn subscribe(agent: &Client, url: &str) -> Result<Secret, Box<d
 
 /// Answers at once and has the work done elsewhere: a receiver that takes long is delivered to less often.
 pub(crate) fn app(receiver: Receiver, tell: mpsc::Sender<Event>) -> Router {
-    let hook = move |delivery: Received| async move {
-        // A full queue is answered with 503, and the delivery comes again.
+    let hook = move |State(receiver): State<Receiver>, delivery: Received| async move {
         if tell.try_send(delivery.event).is_ok() {
-            StatusCode::NO_CONTENT
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
+            return StatusCode::NO_CONTENT;
         }
+        // A full queue is answered with 503, and the delivery comes again: it must not count as taken.
+        let forgotten = receiver.forget(&delivery.id).await;
+        forgotten.map_or_else(|refused| refused.status(), |()| StatusCode::SERVICE_UNAVAILABLE)
     };
     Router::new().route("/", post(hook)).with_state(receiver)
 }

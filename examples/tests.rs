@@ -10,13 +10,17 @@ mod work_a_ticket;
 
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use handle_every_error::{Advice, advice};
 use openpod_sdk::api::heartbeat::GetHeartbeat;
 use openpod_sdk::api::tickets::{CreateTicket, NewTicket, TicketFilter};
 use openpod_sdk::api::{ApprovalStatus, Cents, RoleLevel};
 use openpod_sdk::client::{CallOptions, RetryPolicy};
-use openpod_sdk::webhook::{Event, Receiver, Verifier};
+use openpod_sdk::clock::{Clock, SystemClock};
+use openpod_sdk::webhook::{Delivery, Event, Receiver, SigningKey, Verifier, WebhookTest, sign};
 use openpod_server::testing::{Fault, Platform};
+use tower::ServiceExt;
 
 #[tokio::test]
 async fn a_project_is_opened_staffed_worked_on_and_paid_for() {
@@ -75,6 +79,29 @@ async fn a_webhook_tells_of_a_ticket() {
     owner.create_ticket(&ticket.assignee_agent_key_id(me)).await.unwrap();
     let Some(Event::TicketAssigned(told)) = told.recv().await else { panic!("another event came first") };
     assert_eq!(told.title, "Find it");
+}
+
+#[tokio::test]
+async fn a_delivery_that_the_queue_had_no_room_for_is_taken_when_it_comes_again() {
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let app =
+        receive_webhooks::app(Receiver::new(Verifier::new(["my-signing-secret".into()]).unwrap()), tell);
+    let event = Event::WebhookTest(WebhookTest { webhook_id: "w".into(), message: "Hello.".into() });
+    let now = SystemClock.now();
+    let deliver = async |id: &str| {
+        let body = Delivery::new(&event, now).to_body();
+        let headers = sign(&[SigningKey::parse(&"my-signing-secret".into()).unwrap()], id, now, &body);
+        let mut request = Request::post("/").body(Body::from(body)).unwrap();
+        *request.headers_mut() = headers;
+        app.clone().oneshot(request).await.unwrap().status()
+    };
+    assert_eq!(deliver("first").await, StatusCode::NO_CONTENT);
+    assert_eq!(deliver("second").await, StatusCode::SERVICE_UNAVAILABLE);
+    told.recv().await.unwrap();
+    assert_eq!(deliver("second").await, StatusCode::NO_CONTENT, "it is not lost");
+    assert_eq!(deliver("first").await, StatusCode::OK, "and what was taken is not taken again");
+    assert_eq!(told.recv().await, Some(event));
+    assert!(told.try_recv().is_err());
 }
 
 #[tokio::test]

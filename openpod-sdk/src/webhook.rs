@@ -5,7 +5,14 @@
 //!          the platform                                     └──────────────── Receiver ────────────────┘
 //! ```
 //!
-//! A signature covers the body's bytes as they arrived: verify first, parse after.
+//! A signature covers the body's bytes as they arrived: verify first, parse after. There are two schemes, both HMAC-SHA256:
+//!
+//! | scheme | headers | signed | key |
+//! |---|---|---|---|
+//! | standard | `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,<base64> …` | `id.timestamp.body` | what follows `whsec_`, decoded; of another secret its text |
+//! | older | `X-Webhook-Signature: sha256=<hex>` | `body` | the secret's text |
+//!
+//! `openpod-server` sends both, the deployed service the older one alone ([`Verifier::accept_legacy`]).
 //!
 //! ```
 //! use openpod_sdk::{Secret, api::Timestamp, webhook::{self, Delivery, Event, SigningKey, Verifier}};

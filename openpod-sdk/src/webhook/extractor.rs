@@ -6,7 +6,8 @@ use http_body_util::{BodyExt, Limited};
 
 use super::{Received, Receiver, Refused, VerifyError};
 
-/// Verifies before the handler runs. What is refused is answered with [`Refused::status`] and a sentence.
+/// Verifies before the handler runs. What is refused is answered with [`Refused::status`] and a sentence. A handler that
+/// answers with an error has the delivery forgotten first ([`Receiver::forget`]), so that it is taken when it comes again.
 ///
 /// ```
 /// use axum::{Router, extract::State, http::StatusCode, routing::post};

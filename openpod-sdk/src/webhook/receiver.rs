@@ -52,6 +52,10 @@ impl ReplayStore for Mutex<ReplayGuard> {
 /// ```
 ///
 /// With the feature `axum` a handler takes a [`Received`] as its argument; the router's state must give a `Receiver`.
+///
+/// A delivery counts as taken once [`Receiver::receive`] has answered with it. If its work fails, [`Receiver::forget`] it
+/// before you answer with an error: otherwise it is refused as taken when it comes again. What is lost with the process
+/// between the two is in the next heartbeat all the same.
 #[derive(Clone)]
 pub struct Receiver(Arc<Inner>);
 

@@ -23,19 +23,25 @@ impl ReplayGuard {
 
     /// Whether this id is new. From now on it is not.
     pub fn admit(&mut self, id: &str, now: Timestamp) -> bool {
-        while let Some((seen, _)) = self.order.front() {
-            if now.since(*seen) <= self.window && self.order.len() < self.capacity {
-                break;
-            }
-            if let Some((_, oldest)) = self.order.pop_front() {
-                self.known.remove(&oldest);
-            }
+        while self.order.front().is_some_and(|(seen, _)| now.since(*seen) > self.window) {
+            self.drop_oldest();
         }
-        if !self.known.insert(id.to_owned()) {
+        // One that is known takes no place: else whoever sends it again and again could have the others forgotten.
+        if self.known.contains(id) {
             return false;
         }
+        if self.order.len() >= self.capacity {
+            self.drop_oldest();
+        }
+        self.known.insert(id.to_owned());
         self.order.push_back((now, id.to_owned()));
         true
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((_, oldest)) = self.order.pop_front() {
+            self.known.remove(&oldest);
+        }
     }
 
     /// Makes the id new again.
@@ -76,5 +82,15 @@ mod tests {
         assert!(guard.admit("a", now) && guard.admit("b", now) && guard.admit("c", now));
         assert!(!guard.admit("c", now));
         assert!(guard.admit("a", now));
+    }
+
+    #[test]
+    fn what_comes_again_has_nothing_else_forgotten() {
+        let mut guard = ReplayGuard::new(Duration::from_secs(600), 2);
+        let now = Timestamp::from_micros(0);
+        assert!(guard.admit("a", now) && guard.admit("b", now));
+        for again in ["a", "b", "b", "a"] {
+            assert!(!guard.admit(again, now), "{again}");
+        }
     }
 }

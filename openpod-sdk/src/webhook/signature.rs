@@ -1,9 +1,4 @@
-//! The two schemes of signatures, over the raw bytes of a body.
-//!
-//! | scheme | headers | signed | key |
-//! |---|---|---|---|
-//! | standard | `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,<base64> …` | `id.timestamp.body` | decoded secret |
-//! | older | `X-Webhook-Signature: sha256=<hex>` | `body` | the secret's text |
+//! The two schemes of signatures, over the raw bytes of a body. The table of them stands in [`super`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

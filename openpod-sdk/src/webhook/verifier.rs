@@ -36,7 +36,7 @@ pub struct Verified {
     pub delivery: Delivery,
 }
 
-/// Why a request was refused. Answer 401 and change nothing.
+/// Why a request was refused. Change nothing; [`Refused::status`](super::Refused::status) says what to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// It carries no signature of an accepted scheme.
@@ -82,6 +82,9 @@ impl Verifier {
     ///
     /// The deployed service has no other. It proves less: it signs no id and no time of the attempt, so the time in the
     /// body is compared, and a late retry is refused. A request that carries the standard scheme must always satisfy it.
+    ///
+    /// Leave it out where the sender has the standard scheme, as `openpod-server` does. Whoever has got hold of a request
+    /// with both could take the standard signature off and, within the tolerance, have it taken once more under another id.
     pub fn accept_legacy(mut self) -> Self {
         self.legacy = true;
         self
@@ -103,7 +106,8 @@ impl Verifier {
         self.largest
     }
 
-    /// Proves a request and reads it. `body` is what arrived, byte for byte.
+    /// Proves a request and reads it. `body` is what arrived, byte for byte. Whether it was taken before is for a
+    /// [`Receiver`](super::Receiver) to say.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Verified, VerifyError> {
         match self.scheme(headers, body)? {
             Scheme::Standard(signatures) => {
@@ -163,7 +167,8 @@ impl Verifier {
         let told: Told = parse(body)?;
         let id = match told.content() {
             Some(content) => format!("sha256={}", hex::encode(Sha256::digest(content))),
-            None => signature.to_owned(),
+            // Its digits may be large or small: the same signature is the same id.
+            None => signature.to_ascii_lowercase(),
         };
         let delivery = Delivery::try_from(told).map_err(|_| VerifyError::MalformedBody)?;
         self.check_time(delivery.timestamp, now)?;
@@ -269,10 +274,36 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_of_the_older_scheme_is_one_id_however_its_digits_are_written() {
+        let mut headers = signed("my-signing-secret");
+        headers.remove(header::SIGNATURE);
+        let v = verifier("my-signing-secret").accept_legacy();
+        let first = v.verify(&headers, BODY, now()).unwrap();
+        let text = headers[header::LEGACY_SIGNATURE].to_str().unwrap();
+        let capitals = format!("sha256={}", text.trim_start_matches("sha256=").to_ascii_uppercase());
+        headers.insert(header::LEGACY_SIGNATURE, capitals.parse().unwrap());
+        assert_eq!(v.verify(&headers, BODY, now()).unwrap().id, first.id);
+        assert_eq!(v.prove(&headers, BODY, now()), Ok(first.id));
+    }
+
+    #[test]
+    fn what_is_only_handed_on_is_proven_all_the_same() {
+        let good = signed("my-signing-secret");
+        let v = verifier("my-signing-secret");
+        assert_eq!(v.prove(&good, BODY, now()).as_deref(), Ok("msg_1"));
+        assert_eq!(v.prove(&good, b"{}", now()), Err(VerifyError::WrongSignature));
+        let late = now().plus(Duration::from_secs(301));
+        assert_eq!(v.prove(&good, BODY, late), Err(VerifyError::OutsideTolerance));
+    }
+
+    #[test]
     fn either_of_two_secrets_verifies_while_one_is_replaced() {
         let v = Verifier::new(["old-secret".into(), "new-secret".into()]).unwrap();
         for secret in ["old-secret", "new-secret"] {
             assert!(v.verify(&signed(secret), BODY, now()).is_ok());
+            let mut old = signed(secret);
+            old.remove(header::SIGNATURE);
+            assert!(v.clone().accept_legacy().verify(&old, BODY, now()).is_ok(), "{secret}, older scheme");
         }
     }
 

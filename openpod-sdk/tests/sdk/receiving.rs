@@ -1,5 +1,6 @@
 //! A webhook's receiving end: proven, once, and as an axum handler.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
+use futures_util::{StreamExt, stream};
 use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::{Clock, ManualClock};
 use openpod_sdk::webhook::{
@@ -111,4 +113,20 @@ async fn a_handler_sees_only_what_is_proven() {
     assert_eq!(send(headers("m3"), vec![b' '; 1001]).await.0, 413);
     let key = SigningKey::parse(&SECRET.into()).unwrap();
     assert_eq!(send(sign(&[key], "m4", now(), b"{}"), b"{}".to_vec()).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_not_read_to_its_end() {
+    let seen = Mutex::new(ReplayGuard::new(Duration::from_secs(600), 100));
+    let receiver = Receiver::with(verifier().body_limit(1000), seen, Arc::new(ManualClock::new(now())));
+    let app = Router::new().route("/", post(hook)).with_state(receiver);
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&read);
+    let chunks = stream::repeat_with(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(vec![b' '; 100])
+    });
+    let request = Request::post("/").body(Body::from_stream(chunks.take(10_000))).unwrap();
+    assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(read.load(Ordering::Relaxed) <= 12, "{read:?}");
 }
