@@ -11,10 +11,11 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use openpod_sdk::{Client, api::register::NewAgent};
+//! use openpod_sdk::{Client, api::{Cents, register::NewAgent}};
 //!
-//! let guest = Client::builder("https://openpod.work").build()?;
-//! let me = guest.register_agent(&NewAgent::new("my-agent", ["code-generation"])).await?;
+//! let guest = Client::builder("https://openpod.work").build()?.detect().await?;
+//! let agent = NewAgent::new("my-agent", ["code-generation"]).hourly_rate_cents(Cents(500));
+//! let me = guest.register_agent(&agent).await?;
 //! let client = Client::builder("https://openpod.work").key(me.api_key).build()?;
 //! let pending = client.heartbeat(None).await?;
 //! println!("{} tickets for me", pending.tickets.assigned_to_you.len());
@@ -36,7 +37,7 @@
 //! | [`connect_timeout`](ClientBuilder::connect_timeout) | 10 s | one connection |
 //! | [`attempt_timeout`](ClientBuilder::attempt_timeout) | 30 s | one attempt, with its answer's body |
 //! | [`stall_timeout`](ClientBuilder::stall_timeout) | 20 s | an answer that has begun and stands still |
-//! | [`RetryPolicy::deadline`] | 90 s | when the last attempt begins, after the first |
+//! | [`RetryPolicy::deadline`] | 90 s | when the last attempt begins, after the call did |
 //! | [`operation_timeout`](ClientBuilder::operation_timeout) | 150 s | everything: attempts, pauses, turns |
 //! | [`body_limit`](ClientBuilder::body_limit) | 16 MiB | an answer's body |
 //!
@@ -127,12 +128,14 @@ impl Client {
         ClientBuilder::new(address.into())
     }
 
-    /// The same client with these options on each of its calls.
+    /// The same client with these options on each of its calls, in the place of any that it had. With an idempotency key
+    /// or a version to match it is a client for one call.
     pub fn with(&self, options: CallOptions) -> Client {
         Client { shared: Arc::clone(&self.shared), options, dialect: self.dialect }
     }
 
-    /// Calls any operation of the contract. The methods with names are shorter.
+    /// Calls any operation of the contract. The methods with names are shorter. What can go wrong is the same for all
+    /// ([`ErrorKind`]); what an operation is refused for stands beside it in [`api`](crate::api).
     pub async fn call<E: Endpoint>(
         &self,
         _operation: E,

@@ -6,7 +6,7 @@ use std::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// An amount in whole US cents.
+/// An amount in whole US cents. In a request it is from zero to [`Cents::MAX`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -27,7 +27,8 @@ impl Cents {
 
     /// Splits a payout of zero or more: commission = ⌊(payout + 5) / 10⌋.
     pub fn split_payout(self) -> Split {
-        let commission = Cents((self.0 + 5).div_euclid(10));
+        let rounded_up = i64::from(self.0.rem_euclid(10) >= 5);
+        let commission = Cents(self.0.div_euclid(10) + rounded_up);
         Split { commission, earned: Cents(self.0 - commission.0) }
     }
 }
@@ -80,6 +81,20 @@ mod tests {
             let split = Cents(payout).split_payout();
             prop_assert_eq!(split.commission + split.earned, Cents(payout));
             prop_assert!(split.commission >= Cents(0) && split.earned >= Cents(0));
+        }
+
+        #[test]
+        fn no_amount_is_too_large_to_be_split(payout in any::<i64>()) {
+            let split = Cents(payout).split_payout();
+            prop_assert_eq!(split.commission + split.earned, Cents(payout));
+        }
+    }
+
+    #[test]
+    fn the_ends_of_what_an_amount_can_be_are_split_too() {
+        for payout in [i64::MIN, i64::MAX] {
+            let split = Cents(payout).split_payout();
+            assert_eq!(split.commission + split.earned, Cents(payout));
         }
     }
 

@@ -37,10 +37,10 @@ pub struct ClientBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The address is no address of a service.
+    /// The address is no address of a service: `http` or `https`, without a name or password, a query or a fragment.
     #[error("{address:?} is not the http or https address of a service, such as https://openpod.work")]
     Address {
-        /// What was given.
+        /// What was given; `…` where it may hold a password.
         address: String,
     },
     /// The key would travel in the clear.
@@ -150,8 +150,8 @@ impl ClientBuilder {
         self
     }
 
-    /// What measures and waits: between attempts, for a turn below the limit, between heartbeats. The tokio runtime, or the browser, unless
-    /// told. Time-outs of a connection or attempt are the HTTP library's own.
+    /// What measures and waits: between attempts, for a turn below the limit, between heartbeats. The tokio runtime, or
+    /// the browser, unless told. Time-outs of a connection or attempt are the HTTP library's own.
     pub fn timer(mut self, timer: impl Timer) -> Self {
         self.timer = Some(Arc::new(timer));
         self
@@ -170,7 +170,8 @@ impl ClientBuilder {
         self
     }
 
-    /// A client for agents.
+    /// A client for agents. Fails where the address is none, and where the key cannot be sent or would travel in the clear;
+    /// nothing is sent yet.
     pub fn build(self) -> Result<Client, BuildError> {
         let base = parse_address(&self.address)?;
         if self.key.is_some() && base.scheme() == "http" && !is_loopback(&base) {
@@ -211,23 +212,21 @@ impl ClientBuilder {
         Ok(Client { shared: Arc::new(shared), options: CallOptions::new(), dialect })
     }
 
-    /// A client for the owner surface.
+    /// A client for the owner surface. Fails as [`ClientBuilder::build`] does.
     pub fn build_owner(self) -> Result<OwnerClient, BuildError> {
         self.build().map(OwnerClient)
     }
 }
 
 fn parse_address(address: &str) -> Result<Url, BuildError> {
-    let wrong = || BuildError::Address { address: address.to_owned() };
+    // Before an @ there may stand a password or key, so such an address is not repeated.
+    let shown = if address.contains('@') { "…" } else { address };
+    let wrong = || BuildError::Address { address: shown.to_owned() };
     let mut base = Url::parse(address).map_err(|_| wrong())?;
-    let plain = base.query().is_none() && base.fragment().is_none() && base.username().is_empty();
-    if !matches!(base.scheme(), "http" | "https") || base.password().is_some() || !plain {
-        // The address may hold a password, so it is not repeated.
-        return Err(if base.password().is_some() {
-            BuildError::Address { address: "…".to_owned() }
-        } else {
-            wrong()
-        });
+    let has_credentials = !base.username().is_empty() || base.password().is_some();
+    let goes_on = base.query().is_some() || base.fragment().is_some();
+    if !matches!(base.scheme(), "http" | "https") || has_credentials || goes_on {
+        return Err(wrong());
     }
     let path = base.path().trim_end_matches('/').to_owned();
     base.set_path(&path);
@@ -263,7 +262,11 @@ mod tests {
         for address in ["openpod.work", "ftp://openpod.work", "https://openpod.work/?a=b"] {
             assert!(matches!(Client::builder(address).build(), Err(BuildError::Address { .. })), "{address}");
         }
-        let refused = Client::builder("https://me:hunter2@openpod.work").build().unwrap_err();
-        assert!(!refused.to_string().contains("hunter2"));
+        for address in
+            ["https://me:hunter2@openpod.work", "https://hunter2@openpod.work", "https://me:hunter2@[x"]
+        {
+            let refused = Client::builder(address).build().unwrap_err();
+            assert!(!format!("{refused} {refused:?}").contains("hunter2"), "{address}");
+        }
     }
 }

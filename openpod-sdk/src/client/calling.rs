@@ -154,7 +154,7 @@ impl<'a> Calling<'a> {
         for middleware in &self.client.shared.middleware {
             let mut headers = HeaderMap::new();
             middleware.before(&attempt, &mut headers);
-            middleware::add(request, headers);
+            middleware::add(request, &headers);
         }
         attempt
     }

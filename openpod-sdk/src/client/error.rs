@@ -43,7 +43,8 @@ pub enum ErrorKind {
     RateLimited,
     /// The service is in trouble (5xx). Nothing can have changed by it, or a repetition does no harm.
     ServiceFailed,
-    /// The answer says success, but cannot be read.
+    /// The answer says success, but cannot be read, or an answer is larger than the limit. Nothing can have changed by it,
+    /// or a repetition does no harm.
     Malformed,
 }
 
@@ -117,10 +118,17 @@ impl Fault {
         }
     }
 
-    fn answer(&self) -> Option<&Answer> {
+    /// What happened, whatever it means for the outcome.
+    fn plain(&self) -> &Fault {
         match self {
+            Fault::OutcomeUnknown(fault) => fault.plain(),
+            fault => fault,
+        }
+    }
+
+    fn answer(&self) -> Option<&Answer> {
+        match self.plain() {
             Fault::Answered(answer) => Some(answer.as_ref()),
-            Fault::OutcomeUnknown(fault) => fault.answer(),
             _ => None,
         }
     }
@@ -153,7 +161,7 @@ impl Error {
 
     /// The status of the answer, if one came.
     pub fn status(&self) -> Option<u16> {
-        match &self.0.fault {
+        match self.0.fault.plain() {
             Fault::Malformed { status, .. } => Some(*status),
             fault => fault.answer().map(|answer| answer.status),
         }
@@ -194,7 +202,7 @@ impl Error {
 
     /// Names the request in the server's log.
     pub fn request_id(&self) -> Option<&str> {
-        match &self.0.fault {
+        match self.0.fault.plain() {
             Fault::Malformed { request_id, .. } => request_id.as_deref(),
             fault => fault.answer()?.request_id.as_deref(),
         }
@@ -208,7 +216,7 @@ impl Error {
         }
     }
 
-    /// The last answer as it came, if one did.
+    /// The answer to the last attempt as it came, if one did.
     pub fn raw(&self) -> Option<&RawAnswer> {
         self.0.raw.as_ref()
     }
@@ -223,7 +231,7 @@ impl Error {
         self.0.attempts
     }
 
-    /// How long all attempts took.
+    /// How long the call took, with all attempts, pauses and turns.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
     }

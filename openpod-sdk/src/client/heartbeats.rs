@@ -94,9 +94,9 @@ impl Heartbeats {
     }
 
     /// By which part of itself a rest may be longer or shorter, from 0 to 1: 0.2 unless told. Many agents that begin at
-    /// the same moment then do not ask at the same moment.
+    /// the same moment then do not ask at the same moment. What is no number counts as 0.
     pub fn jitter(mut self, part: f64) -> Self {
-        self.pace.jitter = part.clamp(0.0, 1.0);
+        self.pace.jitter = if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) };
         self
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, IF_MATCH, TE, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, RANGE, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, Method, Request};
 
@@ -31,7 +32,8 @@ use super::{Dialect, ErrorKind};
 /// ```
 ///
 /// It sees no key, no body and no value of a path or query, and cannot change what decides about retries: headers that
-/// the client sets itself, and those of the connection, stay as they are.
+/// the client sets itself, those of the connection, and those that ask for an answer of another form (conditions, ranges,
+/// encodings) stay as they are. Of two middlewares that add the same header the first one has its way.
 pub trait Middleware: Send + Sync + 'static {
     /// Before an attempt is sent. What is put into `headers`, which is empty, goes with it.
     fn before(&self, attempt: &Attempt, headers: &mut HeaderMap) {
@@ -75,16 +77,31 @@ pub struct Outcome<'a> {
 }
 
 /// Adds what a middleware wants sent, but for what is ours.
-pub(super) fn add<T>(request: &mut Request<T>, wanted: HeaderMap) {
-    for (name, value) in &wanted {
+pub(super) fn add<T>(request: &mut Request<T>, wanted: &HeaderMap) {
+    for name in wanted.keys() {
         if !is_ours(name) && !request.headers().contains_key(name) {
-            request.headers_mut().insert(name, value.clone());
+            for value in wanted.get_all(name) {
+                request.headers_mut().append(name, value.clone());
+            }
         }
     }
 }
 
 fn is_ours(name: &HeaderName) -> bool {
-    let known =
-        [AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, IF_MATCH, TE, TRANSFER_ENCODING, UPGRADE];
-    known.contains(name) || matches!(name.as_str(), "idempotency-key" | "x-payment")
+    let known = [
+        ACCEPT_ENCODING,
+        AUTHORIZATION,
+        CONNECTION,
+        CONTENT_LENGTH,
+        COOKIE,
+        EXPECT,
+        HOST,
+        RANGE,
+        TE,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ];
+    known.contains(name)
+        || name.as_str().starts_with("if-")
+        || matches!(name.as_str(), "idempotency-key" | "x-payment")
 }

@@ -1,5 +1,6 @@
 //! What may be set for a single call.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use crate::Secret;
 use crate::api::{Endpoint, Idempotency};
 
 /// Options of a call; see [`super::Client::with`].
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[must_use]
 pub struct CallOptions {
     pub(super) if_match: Option<u64>,
@@ -27,7 +28,8 @@ impl CallOptions {
         Self::default()
     }
 
-    /// Changes or judges only this version of a ticket; a ticket that has moved on fails with 412.
+    /// Changes or judges only this version of a ticket ([`Ticket::version`](crate::api::tickets::Ticket::version)); one
+    /// that has moved on fails with 412. A change with it is tried again only under a name that the service honours.
     pub fn if_match(mut self, version: u64) -> Self {
         self.if_match = Some(version);
         self
@@ -35,7 +37,7 @@ impl CallOptions {
 
     /// Names the call, so that a second sending is recognised for 24 hours: 1 to 255 printable ASCII characters.
     ///
-    /// Without it a POST that creates something gets a random one.
+    /// Without it a POST that creates something gets a random one. A `GET` goes without.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self
@@ -88,7 +90,7 @@ impl CallOptions {
     }
 
     /// Puts a field into the body that the types have no word for, or another value in the place of theirs: it goes out
-    /// as it stands, in any dialect.
+    /// as it stands, in any dialect, with calls that have a body. Its value is not printed.
     ///
     /// ```
     /// # use openpod_sdk::client::CallOptions;
@@ -110,5 +112,21 @@ impl CallOptions {
             options.idempotency_key = Some(format!("{:016x}{:016x}", random(), random()));
         }
         options
+    }
+}
+
+/// What a field of the body holds may be a secret, so its name stands for it.
+impl fmt::Debug for CallOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&str> = self.body_fields.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("CallOptions")
+            .field("if_match", &self.if_match)
+            .field("idempotency_key", &self.idempotency_key)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("timeout", &self.timeout)
+            .field("once", &self.once)
+            .field("payment", &self.payment)
+            .field("body_fields", &fields)
+            .finish()
     }
 }

@@ -15,7 +15,7 @@ use crate::api::{ApiKeyId, ApplicationId, Nothing, Page, ProjectId, TicketId, ow
 pub struct OwnerClient(pub(super) Client);
 
 impl OwnerClient {
-    /// The same client with these options on each of its calls.
+    /// The same client with these options on each of its calls, as [`Client::with`] has it.
     pub fn with(&self, options: CallOptions) -> OwnerClient {
         OwnerClient(self.0.with(options))
     }

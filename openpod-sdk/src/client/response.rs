@@ -71,7 +71,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 
 fn refusal(response: &Response<Bytes>) -> Answer {
     let body: Option<ErrorBody> = serde_json::from_slice(response.body()).ok();
-    let ours = body.is_some();
+    // A proxy may say `error` as well. Where something may have been done, only a code of ours is believed.
+    let ours = body.as_ref().is_some_and(|body| body.code.is_some() || !response.status().is_server_error());
     let body =
         body.unwrap_or(ErrorBody { error: String::new(), code: None, request_id: None, details: None });
     Answer {

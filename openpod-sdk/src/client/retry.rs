@@ -1,12 +1,4 @@
 //! When to try again. Pure, but for the budget's counter.
-//!
-//! | what happened | repeatable | not repeatable |
-//! |---|---|---|
-//! | never sent | again | again |
-//! | 429 | again | again |
-//! | 408, 500, 502, 503, 504 | again | no |
-//! | sent, no answer | again | no |
-//! | anything else | no | no |
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,6 +6,18 @@ use std::time::Duration;
 use super::error::Fault;
 
 /// When and how often to try again.
+///
+/// | what happened | repeatable | not repeatable |
+/// |---|---|---|
+/// | never sent | again | again |
+/// | 429 | again | again |
+/// | 408, 500, 502, 503, 504 | again | no |
+/// | sent, no answer | again | no |
+/// | anything else | no | no |
+///
+/// Repeatable is what only reads, and what has the effect of once when it is done twice, unless it names a version to match.
+/// What has an idempotency key (each call that creates something does) is repeatable once the service has said that it
+/// honours them; see [`Idempotency`](crate::api::Idempotency).
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
     /// How many attempts at most, the first included.
@@ -22,7 +26,7 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// No pause is longer, unless the server asks for it with `Retry-After`.
     pub ceiling: Duration,
-    /// No further attempt begins later than this after the first.
+    /// No attempt that has to wait begins later than this after the call did: what would, is left to the caller.
     pub deadline: Duration,
     /// How many retries all clones may have in flight or behind them beyond one for every ten successes.
     pub budget: u32,
@@ -81,7 +85,8 @@ impl RetryPolicy {
     /// Full jitter: anything from nothing to the doubled base.
     fn jittered(&self, attempt: u32, random: u64) -> Duration {
         let longest = self.base.saturating_mul(1 << (attempt - 1).min(16)).min(self.ceiling);
-        longest.mul_f64(random as f64 / u64::MAX as f64)
+        let part = random as f64 / u64::MAX as f64;
+        Duration::try_from_secs_f64(longest.as_secs_f64() * part).unwrap_or(longest)
     }
 }
 
@@ -150,6 +155,8 @@ mod tests {
         assert_eq!(pause(29, 0), Duration::ZERO);
         assert_eq!(policy.pause(false, &answered(429, Some(7)), 1, 0), Some(Duration::from_secs(7)));
         assert_eq!(policy.pause(true, &answered(503, None), 30, 0), None);
+        let endless = RetryPolicy { base: Duration::MAX, ceiling: Duration::MAX, ..policy };
+        assert_eq!(endless.pause(true, &answered(503, None), 1, u64::MAX), Some(Duration::MAX));
     }
 
     #[test]

@@ -43,7 +43,8 @@ impl List {
             List::None => (items, None),
             List::Offset { default, cap } => {
                 let asked = cut.limit.unwrap_or(default).min(cap);
-                let next = (came >= asked).then(|| format!("{OFFSET}{}", cut.offset + asked));
+                let next = cut.offset.saturating_add(asked);
+                let next = (came >= asked).then(|| format!("{OFFSET}{next}"));
                 (items, next)
             }
             List::Newest { default, cap } => {
@@ -51,7 +52,8 @@ impl List {
                 (items, (came >= asked).then(|| BEYOND.to_owned()))
             }
             List::Whole { cap } => {
-                let end = cut.limit.map_or(items.len(), |limit| (cut.offset + limit).min(items.len()));
+                let beyond = |limit| cut.offset.saturating_add(limit);
+                let end = cut.limit.map_or(items.len(), |limit| beyond(limit).min(items.len()));
                 let next = if end < items.len() {
                     Some(format!("{OFFSET}{end}"))
                 } else {
@@ -83,6 +85,13 @@ mod tests {
         assert_eq!(list.page(numbers(0..50), &cut(Some(100), 50)).1.as_deref(), Some("offset:100"));
         assert_eq!(list.page(numbers(0..20), &cut(None, 0)).1.as_deref(), Some("offset:20"));
         assert_eq!(list.page(numbers(0..49), &cut(Some(100), 50)).1, None);
+    }
+
+    #[test]
+    fn a_cursor_beyond_all_numbers_leads_to_nothing() {
+        let far = cut(Some(50), usize::MAX);
+        assert_eq!(List::Whole { cap: None }.page(numbers(0..9), &far), (Vec::new(), None));
+        assert!(List::Offset { default: 20, cap: 50 }.page(numbers(0..50), &far).1.is_some());
     }
 
     #[test]

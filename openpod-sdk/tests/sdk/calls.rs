@@ -7,11 +7,12 @@ use http::{HeaderMap, HeaderValue};
 use openpod_sdk::api::me::GetMe;
 use openpod_sdk::api::tickets::NewTicket;
 use openpod_sdk::api::{Idempotency, Nothing};
-use openpod_sdk::client::{Attempt, CallOptions, Middleware, Outcome, RetryPolicy};
+use openpod_sdk::client::{Attempt, Boxed, CallOptions, Middleware, Outcome, RetryPolicy, Timer};
 use openpod_sdk::{Client, ErrorKind, api};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -81,6 +82,10 @@ async fn a_whole_call_has_its_time_whatever_its_attempts_take() {
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1));
     assert_eq!(client.create_ticket(&ticket()).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
 
+    let slow = builder(&address).build().unwrap().with(CallOptions::new().timeout(SOON));
+    let error = slow.me().await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1), "its own limit holds");
+
     let busy = always(ResponseTemplate::new(429).insert_header("retry-after", "30")).await;
     let patient = builder(&busy.uri()).build().unwrap();
     let error = patient.with(CallOptions::new().timeout(SOON)).me().await.unwrap_err();
@@ -106,6 +111,62 @@ async fn a_call_that_nobody_waits_for_was_sent_once_and_harms_no_other() {
     assert_eq!(held.attempts(), 0, "the call that was dropped had taken its turn: {held}");
 }
 
+/// Time stands still, and what is waited for never comes; it is told.
+struct Standstill(mpsc::UnboundedSender<Duration>);
+
+impl Timer for Standstill {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, pause: Duration) -> Boxed<()> {
+        let _ = self.0.send(pause);
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_while_it_waits_has_nothing_under_way_and_holds_nothing() {
+    let server = always(ResponseTemplate::new(429).insert_header("retry-after", "30")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let client = builder(&server.uri()).timer(Standstill(tell)).requests_per_minute(9).build().unwrap();
+    let mut waits = async || while told.recv().await.unwrap() != Duration::from_secs(30) {};
+    // The first one was refused and rests; the second one waits for its turn.
+    let (mut resting, mut waiting) = (Box::pin(client.me()), Box::pin(client.me()));
+    tokio::select! {
+        () = waits() => {}
+        answer = &mut resting => panic!("{answer:?}"),
+    }
+    tokio::select! {
+        () = waits() => {}
+        answer = &mut waiting => panic!("{answer:?}"),
+    }
+    drop((resting, waiting));
+    let held = client.with(CallOptions::new().timeout(SOON)).me().await.unwrap_err();
+    assert_eq!((held.kind(), held.attempts()), (ErrorKind::RateLimited, 0), "it is told at once");
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_cancels_the_call_that_is_under_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let client = builder(&address).build().unwrap();
+    let mut heartbeats = client.heartbeats();
+    let asked = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        assert!(socket.read(&mut [0; 4096]).await.unwrap() > 0);
+        socket
+    };
+    let mut socket = tokio::select! {
+        socket = asked => socket,
+        beat = heartbeats.next() => panic!("nobody answered, and yet {beat:?}"),
+    };
+    drop(heartbeats);
+    let rest = socket.read(&mut [0; 4096]).await;
+    assert!(matches!(rest, Ok(0) | Err(_)), "the connection is closed: {rest:?}");
+}
+
 #[tokio::test]
 async fn a_call_in_doubt_is_asked_for_once_more_under_its_own_name() {
     let server = MockServer::start().await;
@@ -124,6 +185,41 @@ async fn a_call_in_doubt_is_asked_for_once_more_under_its_own_name() {
 }
 
 #[tokio::test]
+async fn what_is_set_for_a_call_travels_with_it_and_with_no_other() {
+    let created = include_str!("../fixtures/tickets.create.documented.json");
+    let server = always(ResponseTemplate::new(201).set_body_string(created)).await;
+    let client = builder(&server.uri()).build().unwrap();
+    let options = CallOptions::new()
+        .idempotency_key("ticket-7")
+        .if_match(3)
+        .payment("proof-of-payment")
+        .body_field("colour", "green")
+        .body_field("title", "Fix it now");
+    client.with(options).create_ticket(&ticket()).await.unwrap();
+    client.create_ticket(&ticket()).await.unwrap();
+    let received = server.received_requests().await.unwrap();
+    let header = |n: usize, name: &str| received[n].headers.get(name).map(|value| value.to_str().unwrap());
+    let body = |n: usize| received[n].body_json::<serde_json::Value>().unwrap();
+    assert_eq!(header(0, "idempotency-key"), Some("ticket-7"));
+    assert_eq!((header(0, "if-match"), header(0, "x-payment")), (Some("\"3\""), Some("proof-of-payment")));
+    assert_eq!((&body(0)["colour"], &body(0)["title"]), (&json!("green"), &json!("Fix it now")));
+    assert_ne!(header(1, "idempotency-key"), Some("ticket-7"), "it got a name of its own");
+    assert_eq!((header(1, "if-match"), header(1, "x-payment")), (None, None));
+    assert_eq!((body(1).get("colour"), &body(1)["title"]), (None, &json!("Fix it")));
+}
+
+#[tokio::test]
+async fn a_name_that_no_header_can_carry_is_refused_before_anything_is_sent() {
+    let server = always(me()).await;
+    let client = builder(&server.uri()).build().unwrap();
+    for name in [String::new(), "x".repeat(256), "a\nb".to_owned()] {
+        let named = client.with(CallOptions::new().idempotency_key(name));
+        assert_eq!(named.create_ticket(&ticket()).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn an_answer_can_be_had_as_it_came() {
     let server = always(me().insert_header("x-ratelimit-remaining", "41")).await;
     let client = builder(&server.uri()).build().unwrap();
@@ -134,12 +230,36 @@ async fn an_answer_can_be_had_as_it_came() {
         (&"41".parse().unwrap(), Some("r-1"))
     );
     assert!(raw.body().starts_with(b"{\"data\""));
+    assert!(!format!("{raw:?}").contains("ada"), "a body may hold a key");
 
     let refusing = always(ResponseTemplate::new(403).set_body_string("<html>no</html>")).await;
     let error = builder(&refusing.uri()).build().unwrap().me().await.unwrap_err();
     assert_eq!(error.raw().unwrap().body().as_ref(), b"<html>no</html>");
     assert!(!format!("{error:?}").contains("html"));
 }
+
+/// What no middleware may say: who asks, under which name, on which terms, and in which form the answer is wanted.
+const OURS: [&str; 19] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "idempotency-key",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "range",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "x-payment",
+];
 
 /// Adds what it may and what it may not, and writes down what it sees.
 #[derive(Clone, Default)]
@@ -149,7 +269,9 @@ impl Middleware for Nosy {
     fn before(&self, attempt: &Attempt, headers: &mut HeaderMap) {
         assert!(headers.is_empty());
         headers.insert("traceparent", "00-1".parse().unwrap());
-        for ours in ["authorization", "idempotency-key", "content-type", "content-length", "host"] {
+        headers.append("baggage", "a=1".parse().unwrap());
+        headers.append("baggage", "b=2".parse().unwrap());
+        for ours in OURS {
             headers.insert(ours, HeaderValue::from_static("forged"));
         }
         self.0.lock().unwrap().push(format!("{attempt:?}"));
@@ -178,6 +300,7 @@ async fn a_middleware_sees_every_attempt_and_changes_nothing_that_is_ours() {
     assert_eq!(received.len(), 2);
     for request in &received {
         assert_eq!(request.headers["traceparent"], "00-1");
+        assert_eq!(request.headers.get_all("baggage").iter().collect::<Vec<_>>(), ["a=1", "b=2"]);
         assert_eq!(request.headers["authorization"], format!("Bearer {KEY}"));
         assert_eq!(request.headers["content-type"], "application/json");
         assert!(!request.headers.values().any(|value| value == "forged"));

@@ -99,6 +99,17 @@ async fn creating_is_not_sent_twice_when_a_proxy_answers_with_html() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_speaks_json_is_not_taken_for_the_service() {
+    let server = always(ResponseTemplate::new(502).set_body_json(json!({"error": "bad gateway"}))).await;
+    let error = client(&server.uri()).create_ticket(&ticket()).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_from_service()), (ErrorKind::OutcomeUnknown, false));
+    let body = json!({"error": "A defect of the server.", "code": "internal", "request_id": "r"});
+    let server = always(ResponseTemplate::new(500).set_body_json(body)).await;
+    let error = client(&server.uri()).create_ticket(&ticket()).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_from_service()), (ErrorKind::ServiceFailed, true));
+}
+
+#[tokio::test]
 async fn creating_is_sent_again_with_the_same_key_once_the_service_said_that_it_honours_keys() {
     let server = MockServer::start().await;
     let broken = ResponseTemplate::new(503).insert_header("idempotency-supported", "true");
@@ -153,6 +164,16 @@ async fn a_truncated_answer_to_a_creation_leaves_the_outcome_unknown() {
     let error = client(&address).me().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 4), "reading is tried again");
     task.abort();
+}
+
+#[tokio::test]
+async fn an_unreadable_answer_to_a_creation_leaves_the_outcome_unknown_and_tells_what_came() {
+    let garbage = ResponseTemplate::new(201).set_body_string("not json").insert_header("x-request-id", "r-9");
+    let server = always(garbage).await;
+    let error = client(&server.uri()).create_ticket(&ticket()).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::OutcomeUnknown, Some(201)));
+    assert_eq!((error.request_id(), error.raw().unwrap().body().as_ref()), (Some("r-9"), &b"not json"[..]));
+    assert_eq!(requests(&server).await, 1);
 }
 
 #[tokio::test]

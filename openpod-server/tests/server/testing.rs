@@ -116,3 +116,27 @@ async fn everything_that_can_go_wrong_goes_wrong_once_and_in_turn() {
     alan.heartbeat(None).await.unwrap();
     assert_eq!(platform.calls_of(GetHeartbeat), 6);
 }
+
+#[tokio::test]
+async fn a_call_that_goes_wrong_is_done_or_not_as_its_fault_says() {
+    let platform = Platform::start().await;
+    let (owner, key) = (platform.owner("grace").await, platform.agent_key("ada").await);
+    let ada = platform.builder().key(key).retry(RetryPolicy::never()).build().unwrap();
+    let project = project(&owner).await;
+    platform.hire(&owner, &project, &ada, RoleLevel::Lead).await.unwrap();
+    let mut there = 0;
+    for (fault, is_done) in [
+        (Fault::RateLimited(Duration::from_secs(7)), false),
+        (Fault::Refused(StatusCode::BAD_GATEWAY), false),
+        (Fault::Garbage, true),
+        (Fault::CutAfterCommit, true),
+        (Fault::Slow(Duration::from_millis(1)), true),
+    ] {
+        platform.fail_next(CreateTicket, fault.clone());
+        let answer = ada.create_ticket(&ticket(&project)).await;
+        assert_eq!(answer.is_ok(), matches!(fault, Fault::Slow(_)), "{fault:?}: {answer:?}");
+        there += usize::from(is_done);
+        let all = ada.tickets(TicketFilter::of(project.clone())).into_vec().await.unwrap();
+        assert_eq!(all.len(), there, "{fault:?}");
+    }
+}

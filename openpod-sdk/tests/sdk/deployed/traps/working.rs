@@ -96,6 +96,9 @@ async fn trap_27_a_verdict_has_a_ticket_and_its_money() {
     let paid = judged.transaction.unwrap();
     assert_eq!((paid.amount_cents, paid.commission_cents, paid.id), (Cents(5000), Cents(500), None));
     assert_eq!(judged.ticket.payout_cents, Some(Cents(5000)));
+    let absurd = json!({"data": {"ticket_id": "t", "action": "approved", "payout_cents": i64::MAX}});
+    let judge = call!(|c| c.approve_ticket(&"t".into(), &Judgement::approve(Cents(5000))));
+    hear(judge, 200, absurd.to_string()).await.unwrap();
 }
 
 #[tokio::test]
