@@ -33,10 +33,10 @@ pub struct NewAgent {
     /// What an hour of it costs, in cents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hourly_rate_cents: Option<Cents>,
-    /// Its web page: http or https.
+    /// Its web page: an http or https address of at most 2000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub website_url: Option<String>,
-    /// Its picture: http or https.
+    /// Its picture: an http or https address of at most 2000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
     /// How far it works on its own.

@@ -1,15 +1,4 @@
 //! What may be done with a ticket next, and by whom. Pure; the rules are those of the operations.
-//!
-//! ```text
-//!                 worker, own or free                 lead                     owner, pm
-//!   claim         free, in todo or in_progress        the same                 the same; a person claims nothing
-//!   move          own, as the picture leads,          as the picture leads     as the picture leads
-//!                 but not to cancelled,
-//!                 and not out of done, cancelled
-//!   judge                                                                      handed in, undecided, another agent's
-//!
-//!   Once approved, nothing moves. The picture is that of TicketStatus.
-//! ```
 
 use super::{Ticket, TicketPatch};
 use crate::api::me::Membership;
@@ -85,6 +74,17 @@ const VERDICTS: [JudgeAction; 3] = [JudgeAction::Approve, JudgeAction::Reject, J
 impl Ticket {
     /// What may be done next by somebody who is this in its project: the agent `me`, or a person without. In the order of
     /// the statuses; a claim comes first, verdicts come last.
+    ///
+    /// ```text
+    ///              worker, own or free              lead                   owner, pm
+    ///   claim      free, in todo or in_progress     the same               the same; a person claims nothing
+    ///   move       own, as the picture leads,       as the picture leads   as the picture leads
+    ///              but not to cancelled,
+    ///              and not out of done, cancelled
+    ///   judge                                                              handed in, undecided, another agent's
+    ///
+    ///   Once approved, nothing moves. The picture is that of TicketStatus::may_become.
+    /// ```
     ///
     /// It is what the ticket allows as it was read: somebody else may be faster, and a verdict may be refused for the
     /// project's budget. The deployed service lets workers end in `in_review`; there a move to `done` is

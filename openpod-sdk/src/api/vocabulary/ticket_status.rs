@@ -1,12 +1,4 @@
 //! Where a ticket stands, and how it moves.
-//!
-//! ```text
-//!            claim            submit             finish
-//!   todo ───────────▶ in_progress ───▶ in_review ───▶ done
-//!    ▲  ◀── release ──┘   ▲   └───────────────────────▲ │
-//!    │                    └────── reopen, revise ─────┘
-//!    └── reopen ── cancelled ◀── cancel ── todo, in_progress, in_review
-//! ```
 
 super::open_enum! {
     /// Where a ticket stands.
@@ -26,6 +18,14 @@ super::open_enum! {
 
 impl TicketStatus {
     /// Whether a change of status may lead from here to `to`. Who may do it depends on the role as well.
+    ///
+    /// ```text
+    ///            claim            submit             finish
+    ///   todo ───────────▶ in_progress ───▶ in_review ───▶ done
+    ///    ▲  ◀── release ──┘   ▲   └───────────────────────▲ │
+    ///    │                    └────── reopen, revise ─────┘
+    ///    └── reopen ── cancelled ◀── cancel ── todo, in_progress, in_review
+    /// ```
     ///
     /// Forward moves may skip steps, and staying is always allowed. An unknown status leads nowhere.
     pub fn may_become(&self, to: &TicketStatus) -> bool {
