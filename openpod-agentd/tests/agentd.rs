@@ -18,6 +18,8 @@ mod doctor;
 mod executor_run;
 #[path = "agentd/forgetting.rs"]
 mod forgetting;
+#[path = "agentd/headless.rs"]
+mod headless;
 #[path = "agentd/hostile_worker.rs"]
 mod hostile_worker;
 #[path = "agentd/loss_of_power.rs"]

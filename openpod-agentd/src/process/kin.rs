@@ -41,11 +41,11 @@ impl Identity {
         Ok(Self { pid, started: stat.started, boot })
     }
 
-    /// Whether it is there and not dead.
+    /// Whether it is there and not over.
     pub(crate) fn lives(&self) -> bool {
-        let dead = |pid: Pid| Stat::of(pid.as_raw_nonzero().get()).is_none_or(|stat| stat.dead);
+        let over = |pid: Pid| Stat::of(pid.as_raw_nonzero().get()).is_none_or(|stat| stat.is_over());
         let pid = Pid::from_raw(self.pid).filter(|pid| Self::of(*pid).is_ok_and(|found| found == *self));
-        pid.is_some_and(|pid| !dead(pid))
+        pid.is_some_and(|pid| !over(pid))
     }
 
     /// A handle that stays with this process, if it is still there.
@@ -63,7 +63,10 @@ pub(crate) fn boot() -> io::Result<String> {
 }
 
 struct Stat {
-    dead: bool,
+    /// Its first thread has ended.
+    headless: bool,
+    /// With the first one, as long as nobody has taken note of its end.
+    threads: u64,
     parent: i32,
     session: i32,
     started: u64,
@@ -74,13 +77,19 @@ impl Stat {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name before it may hold anything, also blanks and brackets.
         let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
-        let dead = matches!(*fields.first()?, "Z" | "X");
         Some(Self {
-            dead,
+            headless: matches!(*fields.first()?, "Z" | "X"),
+            threads: fields.get(17)?.parse().ok()?,
             parent: fields.get(1)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             started: fields.get(19)?.parse().ok()?,
         })
+    }
+
+    /// Ended, though perhaps nobody has taken note of it: the first process of a container may never do so. One whose
+    /// first thread alone has ended looks the same in all but the number of its threads, and works on.
+    fn is_over(&self) -> bool {
+        self.headless && self.threads <= 1
     }
 }
 
@@ -113,7 +122,7 @@ pub(crate) fn descendants() -> Vec<Pid> {
         kin.extend(more);
     }
     kin.remove(&getpid().as_raw_nonzero().get());
-    let living = kin.into_iter().filter(|pid| known.get(pid).is_some_and(|stat| !stat.dead));
+    let living = kin.into_iter().filter(|pid| known.get(pid).is_some_and(|stat| !stat.is_over()));
     living.filter_map(Pid::from_raw).collect()
 }
 
@@ -165,11 +174,19 @@ pub(crate) async fn kill_marked(variable: &str, value: &str) -> io::Result<usize
 
 fn marked(entry: &str) -> Vec<Pid> {
     let carries = |pid: &i32| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|found| found == entry.as_bytes())
+        let holds = |environment: Vec<u8>| {
+            environment.split(|byte| *byte == 0).any(|found| found == entry.as_bytes())
+        };
+        environments(*pid).any(holds)
     };
-    let living = |pid: &i32| Stat::of(*pid).is_some_and(|stat| !stat.dead);
+    let living = |pid: &i32| Stat::of(*pid).is_some_and(|stat| !stat.is_over());
     all().filter(carries).filter(living).filter_map(Pid::from_raw).collect()
+}
+
+/// Of a process, as each of its threads shows it: one that has ended shows none.
+fn environments(pid: i32) -> impl Iterator<Item = Vec<u8>> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.filter_map(|thread| std::fs::read(thread.path().join("environ")).ok())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use openpod_agentd::{Wiring, run};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::support::eventually;
+use super::support::{eventually, lives, process_in};
 use super::working_a_ticket::{Home, deliver};
 
 fn job(home: &Home) -> Job {
@@ -105,15 +105,36 @@ async fn runs_that_leave_what_they_found_are_given_up_before_their_attempts_are_
     assert!(matches!(job(&home).state, State::GaveUp { class: Class::Worker, .. }));
 }
 
+/// A worker that ignores what it is asked, and so does its child, which leaves its session; its number is written there.
+fn deaf(id: &Path) -> String {
+    format!(
+        "trap '' TERM; echo done > greeting.txt; (trap '' TERM; exec setsid sleep 600) & echo $! > {}; while :; do sleep 1; done",
+        id.display()
+    )
+}
+
+/// What an owner may do to a ticket that is being worked on.
+fn changes_of_mind() -> [serde_json::Value; 2] {
+    [json!({"status": "cancelled"}), json!({"assignee_agent_key_id": "somebody"})]
+}
+
+/// Returns when the child is gone and the job over, and looks that nothing was published.
+async fn until_dropped(home: &Home, child: &Path) {
+    eventually("all of it is gone", || (!lives(child)).then_some(())).await;
+    let over =
+        |job: Job| matches!(job.state, State::Cancelled { cleaned: true } | State::Lost { cleaned: true });
+    eventually("the job is over", || over(job(home)).then_some(())).await;
+    let world = home.platform.world();
+    assert!(world.branch_head(&job(home).branch).is_none(), "nothing is pushed");
+    assert_eq!((world.pulls.len(), world.ticket["comments"].as_array().unwrap().len()), (0, 0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_will_not_end_is_killed_when_a_webhook_says_that_nobody_wants_its_ticket() {
-    for change in [json!({"status": "cancelled"}), json!({"assignee_agent_key_id": "somebody"})] {
+    for change in changes_of_mind() {
         let home = Home::new().await;
         let id = home.sign("id");
-        let mut raw = home.config(&format!(
-            "trap '' TERM; echo done > greeting.txt; (trap '' TERM; sleep 600) & echo $! > {0}.new; mv {0}.new {0}; while :; do sleep 1; done",
-            id.display()
-        ));
+        let mut raw = home.config(&deaf(&id));
         // Only the hint can be what ends it, and only at once.
         raw.executor.grace_seconds = 3600;
         raw.heartbeat.interval_seconds = 3600.0;
@@ -127,24 +148,31 @@ async fn a_worker_that_will_not_end_is_killed_when_a_webhook_says_that_nobody_wa
         let daemon = tokio::spawn(run(raw.validate().unwrap(), wiring, async {
             let _ = stopped.await;
         }));
-        let child = eventually("the worker runs", || std::fs::read_to_string(&id).ok()).await;
-        let child = format!("/proc/{}", child.trim());
+        let child = process_in(&id).await;
         let secret = {
             let mut world = home.platform.world();
             world.change_ticket(change);
             world.webhooks[0]["secret"].as_str().unwrap().to_owned()
         };
         deliver(&url, &secret).await;
-        eventually("all of it is gone", || (!Path::new(&child).exists()).then_some(())).await;
-        let over = |job: Job| {
-            matches!(job.state, State::Cancelled { cleaned: true } | State::Lost { cleaned: true })
-        };
-        eventually("the job is over", || over(job(&home)).then_some(())).await;
+        until_dropped(&home, &child).await;
         let _ = stop.send(());
         daemon.await.unwrap().unwrap();
-        let world = home.platform.world();
-        assert!(world.branch_head(&job(&home).branch).is_none(), "nothing is pushed");
-        assert_eq!((world.pulls.len(), world.ticket["comments"].as_array().unwrap().len()), (0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_webhook_is_lost_the_next_heartbeat_ends_what_nobody_wants() {
+    for change in changes_of_mind() {
+        let home = Home::new().await;
+        let id = home.sign("id");
+        let mut raw = home.config(&deaf(&id));
+        raw.executor.grace_seconds = 3600;
+        let running = home.start(raw);
+        let child = process_in(&id).await;
+        home.platform.world().change_ticket(change);
+        until_dropped(&home, &child).await;
+        running.stop().await;
     }
 }
 

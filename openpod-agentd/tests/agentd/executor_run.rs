@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, openat};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::eventually;
+use crate::support::{eventually, lives, process_in};
 
 const LONG: Duration = Duration::from_secs(300);
 
@@ -55,19 +55,9 @@ fn log(spec: &RunSpec) -> PathBuf {
     spec.log.clone()
 }
 
-/// The number that a worker wrote for a process of its, once it is there.
-async fn process_in(file: &Path) -> i32 {
-    eventually("the worker's start", || fs::read_to_string(file).ok()?.strip_suffix('\n')?.parse().ok()).await
-}
-
-/// Gone, or dead and only waiting for whoever inherited it.
-async fn gone(process: i32) {
-    let stat = format!("/proc/{process}/stat");
-    eventually("the end of the process", || match fs::read_to_string(&stat) {
-        Err(_) => Some(()),
-        Ok(text) => text.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])).then_some(()),
-    })
-    .await;
+/// Returns when it is over.
+async fn gone(process: &Path) {
+    eventually("the end of the process", || (!lives(process)).then_some(())).await;
 }
 
 #[tokio::test]
@@ -158,7 +148,7 @@ async fn a_worker_that_is_done_leaves_nobody_behind() {
     assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::Exited(0), "finished\n"));
     let root = spec.workspace.parent().unwrap();
     for name in ["noisy", "quiet"] {
-        gone(process_in(&root.join(name)).await).await;
+        gone(&process_in(&root.join(name)).await).await;
     }
 }
 
@@ -187,13 +177,13 @@ async fn the_time_limit_ends_even_who_ignores_the_request() {
     );
     let (mut child, mut asked) = (pipe(&spec, "child"), pipe(&spec, "asked"));
     let task = tokio::spawn(run(spec, Arc::new(SystemClock), CancellationToken::new()));
-    let child = word_from(&mut child).await.parse().unwrap();
+    let child = Path::new("/proc").join(word_from(&mut child).await);
     tokio::time::advance(LONG).await;
     assert_eq!(word_from(&mut asked).await, "asked");
     assert!(!task.is_finished());
     tokio::time::advance(LONG).await;
     assert_eq!(task.await.unwrap().unwrap().end, RunEnd::TimedOut);
-    gone(child).await;
+    gone(&child).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,7 +238,7 @@ async fn cancelling_and_forgetting_a_run_both_end_its_processes() {
         } else {
             task.abort();
         }
-        gone(child).await;
+        gone(&child).await;
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::stopping::{begun, lives, program, shim_of, terminate, until_begun, waiting};
-use super::support::eventually;
+use super::stopping::{begun, program, shim_of, terminate, until_begun, waiting};
+use super::support::{eventually, lives, process_in};
 use super::working_a_ticket::{GREETER, Home};
 
 /// What the program answers to a question.
@@ -84,8 +84,7 @@ async fn a_ticket_that_is_cancelled_is_handed_back_and_nothing_of_its_run_is_lef
     let worker = format!("setsid sh -c 'echo $$ > {}; sleep 600' & {}", stray.display(), waiting(&home));
     let daemon = program(&home, &worker, "");
     let worker = until_begun(&home, 1).await;
-    let read = || std::fs::read_to_string(&stray).ok().filter(|text| text.ends_with('\n'));
-    let stray = std::path::PathBuf::from(format!("/proc/{}", eventually("the stray", read).await.trim()));
+    let stray = process_in(&stray).await;
     assert_eq!(answered(&home, &["cancel", "p1#7"]), "#7: run is under way\n#7: not worked on any more\n");
     assert!(!lives(&worker) && !lives(&stray));
     home.platform.until("handed back", |world| world.ticket["assignee_agent_key_id"].is_null()).await;

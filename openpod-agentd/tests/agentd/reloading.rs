@@ -7,8 +7,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::UnixDatagram;
 use tokio::process::{Child, ChildStderr};
 
-use super::stopping::{begun, kill, lives, program, program_with, terminate, until_begun, waiting};
-use super::support::eventually;
+use super::stopping::{begun, kill, program, program_with, terminate, until_begun, waiting};
+use super::support::{eventually, lives};
 use super::working_a_ticket::Home;
 
 fn reported(home: &Home) -> Report {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::io::AsyncBufReadExt;
 use tokio::process::Child;
 
-use super::support::eventually;
+use super::support::{eventually, lives, process_in};
 use super::working_a_ticket::{GREETER, Home};
 
 /// Says that it has begun, waits for a sign, then greets.
@@ -27,11 +27,6 @@ pub(crate) fn begun(home: &Home) -> Vec<PathBuf> {
 
 pub(crate) async fn until_begun(home: &Home, times: usize) -> PathBuf {
     eventually("the worker runs", || begun(home).get(times - 1).cloned()).await
-}
-
-/// Whether the process is there, and not only its number until somebody takes note of its end.
-pub(crate) fn lives(process: &Path) -> bool {
-    process.join("cwd").read_link().is_ok()
 }
 
 /// Delivered, with one claim, one pull request and one delivery.
@@ -213,8 +208,7 @@ async fn what_a_killed_shim_leaves_behind_is_ended_before_the_next_attempt() {
     );
     let running = home.start(home.config(&worker));
     let first = until_begun(&home, 1).await;
-    let read = || std::fs::read_to_string(home.sign("stray")).ok().filter(|text| text.ends_with('\n'));
-    let stray = PathBuf::from(format!("/proc/{}", eventually("the stray", read).await.trim()));
+    let stray = process_in(&home.sign("stray")).await;
     kill("-KILL", &shim_of(&first));
     let second = until_begun(&home, 2).await;
     assert!(lives(&second) && !lives(&first) && !lives(&stray));
@@ -235,8 +229,7 @@ async fn a_worker_that_leaves_its_session_and_ignores_the_request_dies_with_its_
     raw.executor.grace_seconds = 0;
     let running = home.start(raw);
     let worker = until_begun(&home, 1).await;
-    let read = || std::fs::read_to_string(&stray).ok().filter(|text| text.ends_with('\n'));
-    let stray = PathBuf::from(format!("/proc/{}", eventually("the stray", read).await.trim()));
+    let stray = process_in(&stray).await;
     let shim = PathBuf::from(format!("/proc/{}", shim_of(&worker)));
     home.platform.world().change_ticket(serde_json::json!({"status": "cancelled"}));
     home.until_job_is("cancelled").await;

@@ -306,3 +306,18 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T
         tokio::task::yield_now().await;
     }
 }
+
+/// Whether the process of this directory of `/proc` is there and not over. Nobody may ever take note of its end: its
+/// number stays then. Its first thread may end before the others do.
+pub(crate) fn lives(process: &Path) -> bool {
+    let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let threads: u64 = fields.get(17).and_then(|threads| threads.parse().ok()).unwrap_or_default();
+    !matches!(fields[0], "" | "Z" | "X") || threads > 1
+}
+
+/// The process whose number somebody wrote into this file, once it is there.
+pub(crate) async fn process_in(file: &Path) -> PathBuf {
+    let read = || std::fs::read_to_string(file).ok()?.strip_suffix('\n').map(str::to_owned);
+    PathBuf::from("/proc").join(eventually("the process begins", read).await)
+}

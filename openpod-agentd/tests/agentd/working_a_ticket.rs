@@ -372,18 +372,3 @@ async fn a_platform_that_fails_for_a_while_is_looked_at_until_it_answers() {
     assert!(home.platform.world().lost_answers.is_empty());
     running.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_worker_is_stopped_when_nobody_wants_its_ticket_any_more() {
-    let home = Home::new().await;
-    let id = home.sign("id");
-    let running = home.start(home.config(&format!("echo $$ > {}; sleep 600", id.display())));
-    let read = || std::fs::read_to_string(&id).ok().filter(|text| text.ends_with('\n'));
-    let process = format!("/proc/{}", eventually("the worker runs", read).await.trim());
-    home.platform.world().change_ticket(json!({"status": "cancelled"}));
-    eventually("it is gone", || (!Path::new(&process).exists()).then_some(())).await;
-    running.stop().await;
-    let jobs = openpod_agentd::journal::read(&home.path("data/journal.db")).unwrap().jobs;
-    assert_eq!(jobs.values().next().unwrap().state.name(), "cancelled");
-    assert!(home.platform.world().ticket["comments"].as_array().unwrap().is_empty());
-}
