@@ -146,10 +146,13 @@ impl Effects {
         run_dir: PathBuf,
         place: &Place,
     ) -> Result<RunSpec, Failure> {
-        let assignment = self.run_directory(job).join("assignment.json");
-        let told = tokio::fs::read(&assignment)
-            .await
-            .map_err(|error| Failure::passing(Class::Disk, format!("{}: {error}", assignment.display())))?;
+        let file = self.run_directory(job).join("assignment.json");
+        let unreadable = |error| Failure::passing(Class::Disk, format!("{}: {error}", file.display()));
+        let told = tokio::fs::read(&file).await.map_err(unreadable)?;
+        // Nobody waits for it to be on the disk. What a loss of power has cut off is asked for again.
+        if let Err(error) = serde_json::from_slice::<Assignment>(&told) {
+            return Err(unreadable(error.into()));
+        }
         let transcript = self.transcript(job).await;
         let ticket_json = match &transcript {
             None => told,

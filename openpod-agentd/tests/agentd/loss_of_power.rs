@@ -4,12 +4,17 @@ use std::path::{Path, PathBuf};
 
 use openpod_agentd::workspace::{Collected, JobKey, WorkspaceError};
 
-use crate::support::{World, message};
+use crate::stopping::{begun, kill, shim_of, until_begun, waiting};
+use crate::support::{World, eventually, lives, message};
+use crate::working_a_ticket::Home;
 
 /// As if the machine had lost its power since.
 fn lose_power(world: &World, job: &JobKey) {
-    let note = world.data().join("jobs").join(job.as_str()).join("changing");
-    let text = std::fs::read_to_string(&note).unwrap();
+    forget_boot(&world.data().join("jobs").join(job.as_str()).join("changing"));
+}
+
+fn forget_boot(note: &Path) {
+    let text = std::fs::read_to_string(note).unwrap();
     let (word, _boot) = text.rsplit_once(' ').unwrap();
     std::fs::write(note, format!("{word} 7f3e9a52-0000-0000-0000-000000000000")).unwrap();
 }
@@ -89,4 +94,51 @@ async fn the_next_workspace_is_not_copied_from_a_seed_that_the_power_may_have_cu
     let text = |workspace: &Path| std::fs::read(workspace.join("README.md")).unwrap();
     assert_eq!(text(&second), text(&first));
     assert!(!earlier.exists(), "one seed is kept");
+}
+
+/// Loses the power as the first run begins, when the disk has kept this much of it.
+async fn run_cut_off(what_is_kept: fn(&Path)) -> (Home, String) {
+    let home = Home::new().await;
+    let running = home.start(home.config(&waiting(&home)));
+    let worker = until_begun(&home, 1).await;
+    running.stop().await;
+    kill("-KILL", &shim_of(&worker));
+    kill("-KILL", worker.file_name().unwrap().to_str().unwrap());
+    eventually("it ends", || (!lives(&worker)).then_some(())).await;
+    let runs = home.path("data/runs/t1");
+    std::fs::write(runs.join("assignment.json"), "").unwrap();
+    what_is_kept(&runs.join("round-1-attempt-1.shim"));
+    std::fs::write(home.path("data/jobs/t1/workspace/README.md"), "").unwrap();
+    forget_boot(&home.path("data/jobs/t1/changing"));
+
+    std::fs::write(home.sign("gate"), "").unwrap();
+    let running = home.start(home.config(&waiting(&home)));
+    home.until_delivered().await;
+    running.stop().await;
+    assert_eq!(begun(&home).len(), 2);
+    let world = home.platform.world();
+    assert_eq!((world.pulls.len(), world.count("PATCH /tickets/t1")), (1, 2), "one claim, one delivery");
+    let branch = world.ticket["branch_name"].as_str().unwrap();
+    assert_ne!(world.file_on(branch, "README.md"), "", "the workspace was made again");
+    let greeting = world.file_on(branch, "greeting.txt");
+    drop(world);
+    (home, greeting)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_which_the_disk_kept_no_shim_was_no_attempt_and_is_begun_again_with_its_whole_task() {
+    let nothing_of_it = |shim: &Path| std::fs::remove_dir_all(shim).unwrap();
+    let only_the_start = |shim: &Path| {
+        std::fs::remove_file(shim.join("shim.json")).unwrap();
+        std::fs::write(shim.join("id"), "").unwrap();
+    };
+    for kept in [nothing_of_it, only_the_start] {
+        assert_eq!(run_cut_off(kept).await.1, "attempt 1\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_which_the_disk_kept_that_there_was_a_shim_was_an_attempt() {
+    let name_alone = |shim: &Path| std::fs::write(shim.join("shim.json"), "").unwrap();
+    assert_eq!(run_cut_off(name_alone).await.1, "attempt 2\n");
 }
