@@ -10,7 +10,7 @@ use super::check::Check;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RawHeartbeat {
-    /// Seconds between two looks when nothing wakes us: from 0.05 to 3600; 30 unless told.
+    /// Seconds from one look to the next when nothing wakes us: from 0.05 to 3600; 30 unless told.
     pub interval_seconds: f64,
     /// How much of the interval is left to chance, from 0 to 1: 0.2 unless told.
     pub jitter: f64,

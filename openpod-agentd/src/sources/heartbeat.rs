@@ -7,6 +7,7 @@ use openpod_sdk::api::Timestamp;
 use openpod_sdk::clock::Clock;
 use openpod_sdk::{Client, Dialect};
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Pace;
@@ -41,14 +42,17 @@ impl Heartbeat {
         let mut last: Option<Timestamp> = None;
         let mut failures = 0;
         loop {
-            let asked_at = self.clock.now();
+            let (asked_at, asked) = (self.clock.now(), Instant::now());
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
                 answer = self.client.heartbeat(since(self.client.dialect(), last)) => answer,
             };
             let answer = answer.map_err(|error| failure_of(&error));
             failures = if answer.is_ok() { 0 } else { failures + 1 };
-            let pause = pause(&self.pace, failures, answer.as_ref().err(), (self.random)());
+            let mut pause = pause(&self.pace, failures, answer.as_ref().err(), (self.random)());
+            if answer.is_ok() {
+                pause = rest_of(pause, asked.elapsed());
+            }
             if let Ok(seen) = &answer {
                 last = Some(seen.timestamp);
             }
@@ -66,12 +70,13 @@ impl Heartbeat {
 
     /// Waits for the next look. In trouble nothing wakes it early: whoever asked us to wait is right.
     async fn rest(&self, pause: Duration, in_trouble: bool) {
+        let end = Instant::now() + pause;
         if in_trouble {
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep_until(end).await;
             return;
         }
         tokio::time::sleep(GAP.min(pause)).await;
-        let _ = tokio::time::timeout(pause.saturating_sub(GAP), self.wake.notified()).await;
+        let _ = tokio::time::timeout_at(end, self.wake.notified()).await;
     }
 }
 
@@ -95,6 +100,12 @@ fn pause(pace: &Pace, failures: u32, failure: Option<&Failure>, random: u64) -> 
     asked + jittered(backed_off.max(Duration::from_millis(100)))
 }
 
+/// What is left of an interval that began when a look did: looks are as far apart as was asked, however long they take. A
+/// platform that takes long is left alone for half of it all the same.
+fn rest_of(interval: Duration, took: Duration) -> Duration {
+    interval.saturating_sub(took).max(interval / 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +123,12 @@ mod tests {
         let mut limited = Failure::passing(Class::Platform, "429");
         limited.retry_after = Some(Duration::from_secs(300));
         assert_eq!(secs(1, Some(&limited), half), 330.0);
+    }
+
+    #[test]
+    fn an_interval_begins_with_its_look_and_half_of_it_is_rest() {
+        let rest =
+            [0, 3, 15, 40].map(|took| rest_of(Duration::from_secs(30), Duration::from_secs(took)).as_secs());
+        assert_eq!(rest, [30, 27, 15, 15]);
     }
 }

@@ -1,36 +1,71 @@
 //! How soon a worker runs: after a webhook, and when there is nothing but the heartbeat.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Options;
 use super::gate::Gate;
 use super::program::Program;
 use super::report::{Goal, Row, Table};
-use super::stage::{Hand, Stage, Starts, WORK, home, mean, millis, quantile, ratio};
+use super::stage::{Ends, Hand, Stage, Starts, WORK, home, mean, millis, quantile, ratio};
 
 /// What the heartbeat's way is measured with; what it is in use does not matter for the ratio.
-const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_millis(250);
 /// Tickets that warm up the mirror and everything else.
 const WARM: usize = 3;
+/// What a worker's start may take once a daemon knows of its ticket.
+const MIDDLE: Duration = Duration::from_millis(20);
+const LATE: Duration = Duration::from_millis(100);
+/// What a worker's end may take once nobody wants its work any more.
+const DROPPED: Duration = Duration::from_secs(1);
+/// Its multiples, without their whole part, are spread as evenly as can be, however many there are.
+const GOLDEN: f64 = 0.618_033_988_749_895;
+/// As many means as there are batches tell how much chance there is in the mean of all.
+const BATCHES: usize = 10;
 
 pub(crate) async fn measure(options: &Options) -> Table {
     let mut table = Table::new("From the platform's word to the worker's first line, with a warm mirror");
     let by_webhook = by_webhook(options.rounds).await;
-    let (middle, late) = (quantile(&by_webhook, 0.5), quantile(&by_webhook, 0.99));
-    for (name, time, most) in [("p50", middle, 20), ("p99", late, 100)] {
-        let most = Duration::from_millis(most);
+    for (name, share, most) in [("p50", 0.5, MIDDLE), ("p99", 0.99, LATE)] {
+        let time = quantile(&by_webhook, share);
         let row = Row::new(format!("a webhook reaches the daemon → worker runs, {name}"), millis(time));
         let share = ratio(time, most);
         table.row(row.ratio(share, &millis(most)).goal(share, Goal::AtMost(1.0)));
     }
-    let by_heartbeat = mean(&by_heartbeat(options.rounds.div_ceil(3)).await);
-    let expected = INTERVAL / 2 + middle;
-    let row = Row::new("assigned → worker runs by heartbeat alone, mean", millis(by_heartbeat));
-    let share = ratio(by_heartbeat, expected);
-    table.row(row.ratio(share, "half the interval and the p50 above").goal(share, Goal::AtMost(1.0)));
-    table.note(format!("{} tickets by webhook, one after the other.", options.rounds));
-    table.note(format!("The heartbeat's interval is {} here.", millis(INTERVAL)));
+    let by_heartbeat = by_heartbeat(options.rounds).await;
+    let (time, half) = (mean(&by_heartbeat), INTERVAL / 2);
+    let row = Row::new("assigned → worker runs by heartbeat alone, mean", millis(time));
+    let share = ratio(time, half + MIDDLE);
+    table.row(row.ratio(share, "half the interval and 20 ms").goal(share, Goal::AtMost(1.0)));
+    let waited = time.saturating_sub(mean(&by_webhook));
+    let row = Row::new("the same without what the mean webhook takes", millis(waited));
+    table.row(row.ratio(ratio(waited, half), "half the interval"));
+    let dropped = dropped(options.rounds.div_ceil(5)).await;
+    for (name, share) in [("p50", 0.5), ("the longest", 1.0)] {
+        let time = quantile(&dropped, share);
+        let row = Row::new(format!("cancelled → nothing of its worker is left, {name}"), millis(time));
+        let share = ratio(time, DROPPED);
+        table.row(row.ratio(share, "1 s").goal(share, Goal::AtMost(1.0)));
+    }
+    table.note(format!("{0} tickets by webhook and {0} by heartbeat, one after the other.", options.rounds));
+    let chance = 100.0 * chance(&by_heartbeat) / time.as_secs_f64();
+    table.note(format!(
+        "{} are cancelled; their worker ignores SIGTERM, and has a minute to end.",
+        dropped.len()
+    ));
+    table.note(format!(
+        "The heartbeat's interval is {} here; the mean's standard error is {chance:.1} %.",
+        millis(INTERVAL)
+    ));
     table
+}
+
+/// The standard error of a mean in seconds, by the means of batches that are each as evenly spread as all.
+fn chance(times: &[Duration]) -> f64 {
+    let means: Vec<f64> =
+        times.chunks(times.len().div_ceil(BATCHES).max(1)).map(|batch| mean(batch).as_secs_f64()).collect();
+    let (count, middle) = (means.len() as f64, mean(times).as_secs_f64());
+    let squares: f64 = means.iter().map(|mean| (mean - middle).powi(2)).sum();
+    (squares / (count - 1.0).max(1.0) / count).sqrt()
 }
 
 /// Between the delivery at the daemon's door and the worker's first line.
@@ -57,23 +92,55 @@ async fn by_webhook(rounds: usize) -> Vec<Duration> {
     times
 }
 
-/// Between the assignment and the worker's first line, evenly over all phases of the interval.
+/// Between an assignment and the worker's first line, evenly over all phases of the interval.
 async fn by_heartbeat(rounds: usize) -> Vec<Duration> {
     let stage = Stage::open().await;
     let ada = stage.hand("ada").await;
     let mut starts = Starts::watch(home(&stage, "signs"));
-    let pace = format!("[heartbeat]\ninterval_seconds = {}\njitter = 0.0\n", INTERVAL.as_secs());
+    let pace = format!("[heartbeat]\ninterval_seconds = {}\njitter = 0.0\n", INTERVAL.as_secs_f64());
     let config = format!("{pace}{}", starts.executor(WORK));
     let _daemon = Program::start(&home(&stage, "ada"), &stage.world.url, &ada.key, &config);
-    let mut times = Vec::new();
+    let (began, mut times) = (Instant::now(), Vec::new());
     for round in 0..rounds + WARM {
-        let (ticket, assigned) = stage.assign(&ada).await;
+        let whole = began.elapsed().div_duration_f64(INTERVAL).ceil();
+        let at = began + INTERVAL.mul_f64(whole + (round as f64 * GOLDEN).fract());
+        tokio::time::sleep_until(at.into()).await;
+        let (ticket, _) = stage.assign(&ada).await;
+        let assigned = Instant::now();
         let runs = starts.next().await;
         stage.at_rest(&ticket).await;
         if round >= WARM {
             times.push(runs.saturating_duration_since(assigned));
         }
-        tokio::time::sleep(INTERVAL.mul_f64(round as f64 / rounds as f64)).await;
+    }
+    stage.close().await;
+    times
+}
+
+/// Between the platform's word that a ticket is cancelled and the end of all that its worker has started.
+async fn dropped(rounds: usize) -> Vec<Duration> {
+    let stage = Stage::open().await;
+    let ada = stage.hand("ada").await;
+    let gate = Gate::open().await;
+    let mut starts = Starts::watch(home(&stage, "signs"));
+    let mut ends = Ends::watch(&starts.directory);
+    let deaf = format!(
+        "trap '' TERM; exec 3> {}; echo > {}; while :; do sleep 600; done",
+        ends.pipe(),
+        starts.pipe()
+    );
+    let pace = "[heartbeat]\ninterval_seconds = 3600\nscout_seconds = 3600\n";
+    let config = format!("{pace}{}{}grace_seconds = 60\n", gate.webhook(), starts.running(&deaf));
+    let _daemon = Program::start(&home(&stage, "ada"), &stage.world.url, &ada.key, &config);
+    registered(&stage, &ada).await;
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let (ticket, _) = stage.assign(&ada).await;
+        starts.next().await;
+        stage.cancel(&ticket).await;
+        let cancelled = Instant::now();
+        times.push(ends.next().await.saturating_duration_since(cancelled));
+        stage.rest().await;
     }
     stage.close().await;
     times

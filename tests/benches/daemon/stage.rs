@@ -66,7 +66,18 @@ impl Stage {
     pub(crate) async fn at_rest(&self, ticket: &TicketId) {
         let said = |comments: &Option<Vec<_>>| comments.as_ref().is_some_and(|all| !all.is_empty());
         self.world.ticket_when(ticket, "the report", |ticket| said(&ticket.comments)).await;
+        self.rest().await;
+    }
+
+    /// Lets a daemon come to rest.
+    pub(crate) async fn rest(&self) {
         tokio::time::sleep(REST).await;
+    }
+
+    /// Has the owner cancel a ticket.
+    pub(crate) async fn cancel(&self, ticket: &TicketId) {
+        let patch = TicketPatch::status(TicketStatus::Cancelled);
+        self.world.owner.update_ticket(ticket, &patch).await.expect("an owner may cancel");
     }
 
     pub(crate) async fn close(self) {
@@ -82,9 +93,7 @@ pub(crate) struct Starts {
 
 impl Starts {
     pub(crate) fn watch(directory: PathBuf) -> Starts {
-        let pipe = directory.join("started");
-        let made = Command::new("mkfifo").arg(&pipe).status().expect("there is a mkfifo");
-        assert!(made.success(), "no pipe can be made in {}", directory.display());
+        let pipe = fifo(directory.join("started"));
         // Open for writing too, so that it does not end with its first writer.
         let file = File::options().read(true).write(true).open(pipe).expect("the pipe is there");
         let (sender, starts) = mpsc::unbounded_channel();
@@ -103,14 +112,61 @@ impl Starts {
         self.starts.recv().await.expect("somebody watches the pipe")
     }
 
+    /// The pipe, for a worker.
+    pub(crate) fn pipe(&self) -> String {
+        self.directory.join("started").display().to_string()
+    }
+
     /// The configuration of a worker that says that it runs, and then does this.
     pub(crate) fn executor(&self, then: &str) -> String {
-        let directory = self.directory.display();
-        format!(
-            "[executor]\ncommand = [\"sh\", \"-c\", \"echo > {directory}/started; {then}\"]\n\
-             writable = [\"{directory}\"]\n"
-        )
+        self.running(&format!("echo > {}; {then}", self.pipe()))
     }
+
+    /// The configuration of a worker that may use the pipe.
+    pub(crate) fn running(&self, script: &str) -> String {
+        let directory = self.directory.display();
+        format!("[executor]\ncommand = [\"sh\", \"-c\", \"{script}\"]\nwritable = [\"{directory}\"]\n")
+    }
+}
+
+/// A pipe that a worker holds as long as anything of it is left.
+pub(crate) struct Ends {
+    pipe: PathBuf,
+    ends: mpsc::UnboundedReceiver<Instant>,
+}
+
+impl Ends {
+    pub(crate) fn watch(directory: &Path) -> Ends {
+        let pipe = fifo(directory.join("held"));
+        let (sender, ends) = mpsc::unbounded_channel();
+        let held = pipe.clone();
+        // Opened when somebody holds it, and read to the end when nobody does any more.
+        std::thread::spawn(move || {
+            while let Ok(mut file) = File::open(&held) {
+                let _ = std::io::copy(&mut file, &mut std::io::sink());
+                if sender.send(Instant::now()).is_err() {
+                    return;
+                }
+            }
+        });
+        Ends { pipe, ends }
+    }
+
+    /// The pipe, for a worker.
+    pub(crate) fn pipe(&self) -> String {
+        self.pipe.display().to_string()
+    }
+
+    /// When the next worker was gone.
+    pub(crate) async fn next(&mut self) -> Instant {
+        self.ends.recv().await.expect("somebody watches the pipe")
+    }
+}
+
+fn fifo(pipe: PathBuf) -> PathBuf {
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("there is a mkfifo");
+    assert!(made.success(), "no pipe can be made at {}", pipe.display());
+    pipe
 }
 
 /// The `share` of all times is at most this.
