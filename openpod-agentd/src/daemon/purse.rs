@@ -70,8 +70,10 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::brakes::{Brake, Budget, Budgets, Quantity, Scope};
-    use crate::job::{Candidate, Input, Job, Rules, State};
+    use std::time::Duration;
+
+    use crate::job::brakes::{Brake, Budget, Budgets, Quantity, Scope, Usage, Used};
+    use crate::job::{Candidate, Input, Job, Rules, RunEnding, State};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_micros(second * 1_000_000)
@@ -83,7 +85,7 @@ mod tests {
     }
 
     fn rules(runs: u32) -> Rules {
-        let wall = std::time::Duration::from_secs(60);
+        let wall = Duration::from_secs(60);
         let day = Budget { runs: Some(runs), ..Budget::default() };
         Rules {
             max_attempts: 3,
@@ -120,5 +122,51 @@ mod tests {
         assert!(bob.given_back.has_changed().unwrap());
         assert!(runs(&bob, &mut his, "d", at(12)).is_some() && runs(&ada, &mut hers, "c", at(12)).is_none());
         assert!(runs(&ada, &mut hers, "c", at(86_400)).is_some(), "the next day is another one");
+    }
+
+    /// Has one agent use up a budget, alone; what the next run of another, after a restart, hears.
+    fn refused(budgets: Budgets) -> Option<Brake> {
+        let rules = Rules {
+            max_attempts: 9,
+            max_still: 9,
+            wall: Duration::from_secs(60),
+            budgets,
+            ..Rules::default()
+        };
+        let (purse, mut hers) = (Purse::new([]), Brakes::default());
+        let ada = purse.share("ada");
+        let mut tell = |job: &Job, input| {
+            ada.decide(&mut hers, at(10), |brakes| brakes.decide(job, input, at(10), &rules))
+        };
+        let running = tell(&prepared("a"), Input::Briefed).job;
+        let usage = Usage { tokens: 500, cost_micros: 70_000 };
+        let used = Used { run_time: Duration::from_secs(20), usage };
+        let ending = RunEnding::Well { summary: None, ended_at: None };
+        tell(&running, Input::RunEnded(ending, used));
+
+        let purse = Purse::new([("ada".to_owned(), hers.books())]);
+        let (bob, mut his) = (purse.share("bob"), Brakes::default());
+        let step = bob
+            .decide(&mut his, at(20), |brakes| brakes.decide(&prepared("b"), Input::Briefed, at(20), &rules));
+        let admitted = bob.decide(&mut his, at(20), |brakes| brakes.admit(false, at(20), &rules));
+        assert_eq!(step.job.is_held(), admitted.is_err());
+        admitted.err()
+    }
+
+    #[test]
+    fn whatever_is_limited_for_a_day_or_the_daemon_one_agent_may_use_up_for_all() {
+        let none = Budget::default();
+        let limits = [
+            (Quantity::Runs, 1, Budget { runs: Some(1), ..none }),
+            (Quantity::RunTime, 20, Budget { run_time: Some(Duration::from_secs(20)), ..none }),
+            (Quantity::Tokens, 500, Budget { tokens: Some(500), ..none }),
+            (Quantity::Cost, 70_000, Budget { cost_micros: Some(70_000), ..none }),
+        ];
+        for (what, limit, budget) in limits {
+            let used_up = |scope| Some(Brake::UsedUp { scope, what, limit });
+            assert_eq!(refused(Budgets { day: budget, ..Budgets::default() }), used_up(Scope::Day));
+            assert_eq!(refused(Budgets { daemon: budget, ..Budgets::default() }), used_up(Scope::Daemon));
+        }
+        assert_eq!(refused(Budgets::default()), None);
     }
 }

@@ -27,11 +27,15 @@ pub enum ConfinementError {
 
 /// Checks the kernel, and that nothing of the daemon's lies where a worker may look.
 pub(super) fn check(config: &Config) -> Result<(), ConfinementError> {
+    check_where(Sandbox::is_available(), config)
+}
+
+fn check_where(landlock_is_there: bool, config: &Config) -> Result<(), ConfinementError> {
     let Some(sandbox) = &config.executor.sandbox else {
         tracing::warn!("executor.sandbox is off: workers may touch all that the daemon's user may");
         return Ok(());
     };
-    if !Sandbox::is_available() {
+    if !landlock_is_there {
         return Err(ConfinementError::NoLandlock);
     }
     closed(config, sandbox)
@@ -79,6 +83,10 @@ mod tests {
     use crate::config::RawConfig;
 
     fn checked(prepare: impl FnOnce(&mut RawConfig, &Path)) -> String {
+        checked_where(true, prepare)
+    }
+
+    fn checked_where(landlock_is_there: bool, prepare: impl FnOnce(&mut RawConfig, &Path)) -> String {
         let root = tempfile::tempdir().unwrap();
         let data = root.path().join("data");
         std::fs::create_dir_all(data.join("mirrors")).unwrap();
@@ -86,14 +94,22 @@ mod tests {
         raw.server.url = Some("http://127.0.0.1:1".into());
         raw.executor.command = vec!["worker".into()];
         prepare(&mut raw, root.path());
-        let config = raw.validate().unwrap();
-        let sandbox = config.executor.sandbox.clone().unwrap();
-        closed(&config, &sandbox).map_or_else(|error| error.to_string(), |()| "closed".into())
+        let checked = check_where(landlock_is_there, &raw.validate().unwrap());
+        checked.map_or_else(|error| error.to_string(), |()| "it begins".into())
+    }
+
+    #[test]
+    fn where_the_kernel_has_no_landlock_a_daemon_begins_only_if_its_operator_says_so() {
+        let refused = checked_where(false, |_, _| {});
+        assert!(refused.starts_with("this kernel has no Landlock"), "{refused}");
+        assert!(refused.ends_with("executor.sandbox = \"off\""), "{refused}");
+        let accepted = checked_where(false, |raw, _| raw.executor.sandbox = "off".into());
+        assert_eq!(accepted, "it begins");
     }
 
     #[test]
     fn what_must_be_closed_may_not_lie_where_workers_look() {
-        assert_eq!(checked(|_, _| {}), "closed");
+        assert_eq!(checked(|_, _| {}), "it begins");
         let said = checked(|raw, _| raw.server.key_file = Some("/etc/openpod/agent.key".into()));
         assert_eq!(
             said,
