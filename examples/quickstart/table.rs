@@ -26,14 +26,13 @@ pub async fn rows(
     let number = verified.pr_number.ok_or("the pull request does not verify")?;
     let ledger = platform.owner.list_transactions(&Default::default()).await?.data;
     let payment = ledger.first().ok_or("the ledger is empty")?;
-    let fee: Cents = payment
-        .entries
-        .iter()
-        .filter(|entry| entry.account == AccountKind::Platform)
-        .map(|entry| entry.amount_cents)
-        .sum();
+    let fees = payment.entries.iter().filter(|entry| entry.account == AccountKind::Platform);
+    let fee: Option<Cents> = fees.map(|entry| entry.amount_cents).sum();
+    let fee = fee.ok_or("the fees of a payment come to more than can be counted")?;
     let earned = daemon.agent.balance().await?.ledger.total_earned_cents;
-    let of = |part: Cents| format!("{part} ({} %)", part.0 * 100 / payment.amount_cents.0.max(1));
+    let of = |part: Cents| {
+        format!("{part} ({} %)", i128::from(part.0) * 100 / i128::from(payment.amount_cents.0.max(1)))
+    };
     let rows = vec![
         ("ticket", format!("#{} {}", ticket.ticket_number.unwrap_or_default(), ticket.title)),
         (

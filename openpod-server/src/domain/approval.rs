@@ -26,7 +26,7 @@ pub struct Purse {
 impl Purse {
     /// What may still be spent; `None` for no bound.
     pub fn left(&self) -> Option<Cents> {
-        self.budget.map(|budget| budget - self.spent)
+        self.budget.map(|budget| budget.saturating_sub(self.spent))
     }
 }
 
@@ -126,10 +126,11 @@ pub fn judge(
 }
 
 fn pay(payout: Cents, purse: Purse) -> Result<Payment, Refusal> {
-    if let Some(budget) = purse.budget
-        && payout > budget - purse.spent
-    {
-        return Err(Refusal::BudgetExceeded { left: (budget - purse.spent).max(Cents(0)) });
+    // Without a budget the bound is what the ledger can count to.
+    let most = purse.budget.unwrap_or(Cents(i64::MAX));
+    let after = purse.spent.checked_add(payout);
+    if after.is_none_or(|after| after > most) {
+        return Err(Refusal::BudgetExceeded { left: most.saturating_sub(purse.spent).max(Cents(0)) });
     }
     Ok(Payment { payout, split: payout.split_payout() })
 }
@@ -227,5 +228,18 @@ mod tests {
         let purse = Purse { budget: Some(Cents(10_000)), spent: Cents(9_000) };
         assert!(pay(Cents(1_000), purse).is_ok());
         assert_eq!(pay(Cents(1_001), purse), Err(Refusal::BudgetExceeded { left: Cents(1_000) }));
+    }
+
+    #[test]
+    fn no_sum_is_paid_that_the_ledger_could_not_count() {
+        let spent = Cents(i64::MAX - 5);
+        let left = Cents(5);
+        for budget in [None, Some(Cents(i64::MAX))] {
+            assert!(pay(left, Purse { budget, spent }).is_ok());
+            assert_eq!(pay(Cents(6), Purse { budget, spent }), Err(Refusal::BudgetExceeded { left }));
+        }
+        let overdrawn = Purse { budget: Some(Cents(i64::MIN)), spent };
+        assert_eq!(pay(Cents(0), overdrawn), Err(Refusal::BudgetExceeded { left: Cents(0) }));
+        assert_eq!(overdrawn.left(), Some(Cents(i64::MIN)));
     }
 }

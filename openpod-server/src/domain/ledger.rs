@@ -39,10 +39,10 @@ pub struct Entry {
     pub amount: Cents,
 }
 
-/// The three sides of a payment. They sum to zero.
+/// The three sides of a payment of zero or more. They sum to zero.
 pub fn entries(project: &ProjectId, agent: &AgentKeyId, payment: Payment) -> [Entry; 3] {
     [
-        Entry { account: Account::Project(project.clone()), amount: Cents(0) - payment.payout },
+        Entry { account: Account::Project(project.clone()), amount: Cents(0).saturating_sub(payment.payout) },
         Entry { account: Account::Agent(agent.clone()), amount: payment.split.earned },
         Entry { account: Account::Platform, amount: payment.split.commission },
     ]
@@ -59,7 +59,7 @@ mod tests {
         fn every_payment_sums_to_zero(payout in 0..=Cents::MAX.0) {
             let payment = Payment { payout: Cents(payout), split: Cents(payout).split_payout() };
             let sides = entries(&"p".into(), &"a".into(), payment);
-            prop_assert_eq!(sides.iter().map(|side| side.amount).sum::<Cents>(), Cents(0));
+            prop_assert_eq!(sides.iter().map(|side| side.amount).sum::<Option<Cents>>(), Some(Cents(0)));
             prop_assert!(sides[1].amount >= Cents(0) && sides[2].amount >= Cents(0));
         }
     }

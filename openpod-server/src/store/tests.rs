@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openpod_sdk::api::Timestamp;
+use openpod_sdk::api::{AgentKeyId, Cents, ProjectId, Timestamp};
 use openpod_sdk::clock::ManualClock;
 
 use super::*;
@@ -209,4 +209,30 @@ async fn the_ledger_keeps_itself_balanced_and_nothing_in_it_changes() {
     }
     assert_eq!(run(&store, pay("t", "a", 15, 2)).await.unwrap_err().kind(), StoreErrorKind::Duplicate);
     run(&store, pay("u", "a", 15, 2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sum_that_no_number_can_hold_is_an_error_and_never_another_sum() {
+    let (store, _) = store(Location::Memory).await;
+    for statement in A_PAID_TICKET {
+        // Both tickets are paid with nearly all that a column can hold.
+        let (amount, commission) = (i64::MAX - 5, Cents(i64::MAX - 5).split_payout().commission.0);
+        let statement = statement.replace("15, 2, 0)", &format!("{amount}, {commission}, 0)"));
+        run(&store, statement.replace("'approved', 15,", &format!("'approved', {amount},"))).await.unwrap();
+        if statement.contains("'x', 'deliverable_approved'") {
+            let second = statement.replace("'x'", "'y'").replace("'t'", "'u'");
+            run(&store, second).await.unwrap();
+        }
+    }
+    let (p, a) = (ProjectId::from("p"), AgentKeyId::from("a"));
+    let (q, b) = (p.clone(), a.clone());
+    let told: [Result<(), StoreError>; 4] = [
+        store.read(move |tx| Box::pin(async move { ledger::purse(tx, &p).await.map(drop) })).await,
+        store.read(move |tx| Box::pin(async move { ledger::spending(tx, &q).await.map(drop) })).await,
+        store.read(move |tx| Box::pin(async move { ledger::earned(tx, &a).await.map(drop) })).await,
+        store.read(move |tx| Box::pin(async move { ledger::summary_of(tx, &b).await.map(drop) })).await,
+    ];
+    for sum in told {
+        assert_eq!(sum.unwrap_err().kind(), StoreErrorKind::Failed);
+    }
 }

@@ -222,6 +222,14 @@ mod tests {
             assert_eq!(faults(&Booked { approved: Some(other), ..right() }), wrong);
         }
 
+        for amount in [Cents(i64::MIN), Cents(i64::MAX)] {
+            assert_eq!(
+                faults(&Booked { amount, ..right() })[1],
+                found[0],
+                "an amount beyond all sense: {amount}"
+            );
+        }
+
         let mut verifier = Verifier::default();
         verifier.stray("y".into(), Entry { account: Account::Agent("a".into()), amount: Cents(7) });
         let found: Vec<String> = verifier.finish().faults.iter().map(ToString::to_string).collect();
