@@ -4,12 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::error::Fault;
 use super::middleware::{self, Attempt, Outcome};
+use super::request::Outgoing;
 use super::{CallOptions, Client, Error, RawAnswer, response};
 use crate::api::{Access, Endpoint, Idempotency};
 use crate::dialect::{Dialect, Translation};
@@ -40,7 +41,7 @@ impl<'a> Calling<'a> {
     /// begins that would end after it.
     pub(super) async fn attempts<E: Endpoint>(
         &mut self,
-        request: &Request<Bytes>,
+        request: &Outgoing,
         translation: Option<&Translation>,
     ) -> Result<(E::Response, RawAnswer), Error> {
         let answer = self.until_settled::<E>(request, translation).await;
@@ -61,7 +62,7 @@ impl<'a> Calling<'a> {
 
     async fn until_settled<E: Endpoint>(
         &mut self,
-        request: &Request<Bytes>,
+        request: &Outgoing,
         translation: Option<&Translation>,
     ) -> Result<(E::Response, RawAnswer), Fault> {
         let shared = &*self.client.shared;
@@ -91,13 +92,13 @@ impl<'a> Calling<'a> {
 
     async fn attempt<E: Endpoint>(
         &mut self,
-        request: &Request<Bytes>,
+        request: &Outgoing,
         translation: Option<&Translation>,
     ) -> Result<(E::Response, RawAnswer), Fault> {
         let shared = &*self.client.shared;
         let span = tracing::debug_span!("attempt", number = self.begun, status = Empty, request_id = Empty);
         let mut request = request.clone();
-        let attempt = (!shared.middleware.is_empty()).then(|| self.announced::<E>(&mut request));
+        let attempt = (!shared.middleware.is_empty()).then(|| self.announced::<E>(&mut request.headers));
         let sent = shared.timer.now();
         let answer = shared
             .transport
@@ -143,7 +144,7 @@ impl<'a> Calling<'a> {
     }
 
     /// Tells the middlewares of an attempt and adds what they want sent.
-    fn announced<E: Endpoint>(&self, request: &mut Request<Bytes>) -> Attempt {
+    fn announced<E: Endpoint>(&self, headers: &mut HeaderMap) -> Attempt {
         let attempt = Attempt {
             operation: E::NAME,
             method: E::METHOD,
@@ -152,9 +153,9 @@ impl<'a> Calling<'a> {
             number: self.begun,
         };
         for middleware in &self.client.shared.middleware {
-            let mut headers = HeaderMap::new();
-            middleware.before(&attempt, &mut headers);
-            middleware::add(request, &headers);
+            let mut wanted = HeaderMap::new();
+            middleware.before(&attempt, &mut wanted);
+            middleware::add(headers, &wanted);
         }
         attempt
     }

@@ -7,9 +7,11 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const WINDOW: HeaderName = HeaderName::from_static("x-ratelimit-window");
 
 /// How many calls may begin, and when the last ones did, by a [`Timer`](super::Timer).
 #[derive(Default)]
@@ -29,9 +31,9 @@ impl Limiter {
 
     /// Takes in what an answer says.
     pub(super) fn learn(&self, headers: &HeaderMap, asked_to_wait: Option<Duration>, now: Duration) {
-        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-        let spent = number("x-ratelimit-remaining") == Some(0);
-        let window = || number("x-ratelimit-window").map_or(MINUTE, Duration::from_secs);
+        let number = |name: HeaderName| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let spent = number(REMAINING) == Some(0);
+        let window = || number(WINDOW).map_or(MINUTE, Duration::from_secs);
         if let Some(wait) = asked_to_wait.or_else(|| spent.then(window)) {
             self.window().close(now.saturating_add(wait));
         }
@@ -52,7 +54,7 @@ impl Window {
             return Err(wait);
         }
         match self.begun.len().checked_sub(most).and_then(|behind| self.begun.get(behind)) {
-            Some(oldest) => Err((*oldest + MINUTE).saturating_sub(now)),
+            Some(oldest) => Err(oldest.saturating_add(MINUTE).saturating_sub(now)),
             None => {
                 self.begun.push_back(now);
                 Ok(())

@@ -6,8 +6,9 @@ use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, RANGE, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, Method, Request};
+use http::{HeaderMap, HeaderName, Method};
 
+use super::request::{IDEMPOTENCY_KEY, X_PAYMENT};
 use super::{Dialect, ErrorKind};
 
 /// Sees every attempt of every call, those that are tried again included. Neither method may wait.
@@ -77,11 +78,11 @@ pub struct Outcome<'a> {
 }
 
 /// Adds what a middleware wants sent, but for what is ours.
-pub(super) fn add<T>(request: &mut Request<T>, wanted: &HeaderMap) {
+pub(super) fn add(headers: &mut HeaderMap, wanted: &HeaderMap) {
     for name in wanted.keys() {
-        if !is_ours(name) && !request.headers().contains_key(name) {
+        if !is_ours(name) && !headers.contains_key(name) {
             for value in wanted.get_all(name) {
-                request.headers_mut().append(name, value.clone());
+                headers.append(name, value.clone());
             }
         }
     }
@@ -101,7 +102,5 @@ fn is_ours(name: &HeaderName) -> bool {
         TRANSFER_ENCODING,
         UPGRADE,
     ];
-    known.contains(name)
-        || name.as_str().starts_with("if-")
-        || matches!(name.as_str(), "idempotency-key" | "x-payment")
+    known.contains(name) || name.as_str().starts_with("if-") || [IDEMPOTENCY_KEY, X_PAYMENT].contains(name)
 }

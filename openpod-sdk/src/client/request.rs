@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
-use http::{HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -18,6 +18,19 @@ use crate::dialect::{Dialect, Translated, Translation, Unsupported, translate};
 
 /// All that is not unreserved (RFC 3986) is escaped, so that no value can reach beyond its segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const X_PAYMENT: HeaderName = HeaderName::from_static("x-payment");
+
+/// A request, as often as it is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+}
 
 /// Whom a request goes to.
 pub(super) struct Target<'a> {
@@ -33,48 +46,49 @@ pub(super) fn build<E: Endpoint>(
     path: &E::Path,
     query: &E::Query,
     body: &E::Body,
-) -> Result<(Request<Bytes>, Option<Translation>), Fault> {
+) -> Result<(Outgoing, Option<Translation>), Fault> {
     let Content { query, body, translation } = match target.dialect {
         Dialect::Documented => documented::<E>(options, query, body)?,
         Dialect::Deployed => translated::<E>(options, query, body)?,
     };
-    let uri = format!(
-        "{}{}{}{query}",
-        target.base.as_str().trim_end_matches('/'),
-        E::ACCESS.base_path(),
-        fill(E::PATH, path)?,
-    );
-    let mut request = Request::builder().method(E::METHOD).uri(uri).header(ACCEPT, "application/json");
+    // The address was read once; what follows it has only characters that stay as they are.
+    let mut url = target.base.clone();
+    let before = url.path().trim_end_matches('/');
+    let path = [before, E::ACCESS.base_path(), &fill(E::PATH, path)?].concat();
+    url.set_path(&path);
+    url.set_query(Some(query).filter(|query| !query.is_empty()).as_deref());
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(ACCEPT, JSON);
     if E::ACCESS != Access::Public {
         let value = target.authorization;
         let value =
             value.ok_or_else(|| Fault::request("this operation needs a key; give the builder one"))?;
-        request = request.header(AUTHORIZATION, value.clone());
+        headers.insert(AUTHORIZATION, value.clone());
     }
     if let Some(version) = options.if_match {
-        request = request.header(IF_MATCH, format!("\"{version}\""));
+        headers.insert(IF_MATCH, header(&format!("\"{version}\""), "the version")?);
     }
     if let Some(name) = options.idempotency_key.as_ref().filter(|_| E::METHOD != Method::GET) {
         if name.is_empty() || name.len() > 255 {
             return Err(Fault::request("an idempotency key has 1 to 255 characters"));
         }
-        request = request.header("idempotency-key", header(name, "the idempotency key")?);
+        headers.insert(IDEMPOTENCY_KEY, header(name, "the idempotency key")?);
     }
     if let Some(proof) = &options.payment {
-        request = request.header("x-payment", header(proof.expose(), "the proof of payment")?);
+        headers.insert(X_PAYMENT, header(proof.expose(), "the proof of payment")?);
     }
-    if has_body::<E>() {
-        request = request.header(CONTENT_TYPE, "application/json");
+    if body.is_some() {
+        headers.insert(CONTENT_TYPE, JSON);
     }
-    let request = request.body(Bytes::from(body)).map_err(|source| Fault::request(source.to_string()))?;
-    Ok((request, translation))
+    let body = body.map(Bytes::from);
+    Ok((Outgoing { method: E::METHOD, url, headers, body }, translation))
 }
 
 /// What differs between the dialects.
 struct Content {
-    /// With its `?`, or empty.
+    /// Without its `?`.
     query: String,
-    body: Vec<u8>,
+    body: Option<Vec<u8>>,
     translation: Option<Translation>,
 }
 
@@ -92,9 +106,9 @@ fn documented<E: Endpoint>(
         return Err(Unsupported::operation(E::NAME, Dialect::Documented, instead).into());
     }
     let body = match (has_body::<E>(), options.body_fields.is_empty()) {
-        (false, _) => Vec::new(),
-        (true, true) => serde_json::to_vec(body).map_err(|source| Fault::request(source.to_string()))?,
-        (true, false) => with_fields(fields(body)?, options)?,
+        (false, _) => None,
+        (true, true) => Some(serde_json::to_vec(body).map_err(|source| Fault::request(source.to_string()))?),
+        (true, false) => Some(with_fields(fields(body)?, options)?),
     };
     Ok(Content { query: query_string(query)?, body, translation: None })
 }
@@ -115,14 +129,11 @@ fn translated<E: Endpoint>(
     }
     if !has_body::<E>() {
         let Translated { fields, translation } = translate(E::NAME, Value::Object(fields(query)?))?;
-        return Ok(Content {
-            query: query_string(&fields)?,
-            body: Vec::new(),
-            translation: Some(translation),
-        });
+        return Ok(Content { query: query_string(&fields)?, body: None, translation: Some(translation) });
     }
     let Translated { fields, translation } = translate(E::NAME, Value::Object(fields(body)?))?;
-    Ok(Content { query: String::new(), body: with_fields(fields, options)?, translation: Some(translation) })
+    let body = with_fields(fields, options)?;
+    Ok(Content { query: String::new(), body: Some(body), translation: Some(translation) })
 }
 
 fn fields(value: &impl Serialize) -> Result<Map<String, Value>, Fault> {
@@ -174,8 +185,7 @@ fn fill(path: &'static str, values: &impl Serialize) -> Result<Cow<'static, str>
 }
 
 fn query_string(query: &impl Serialize) -> Result<String, Fault> {
-    let text = serde_html_form::to_string(query).map_err(|source| Fault::request(source.to_string()))?;
-    Ok(if text.is_empty() { text } else { format!("?{text}") })
+    serde_html_form::to_string(query).map_err(|source| Fault::request(source.to_string()))
 }
 
 #[cfg(test)]
@@ -205,7 +215,7 @@ mod tests {
             build::<GetTicket>(&to(&base(), &key), &CallOptions::new(), &path, &Nothing {}, &Nothing {})
                 .unwrap()
                 .0;
-        assert_eq!(built.uri().path(), "/api/agent/v1/tickets/a%2F..%2Fb%3Fc%23d%20%C3%A9");
+        assert_eq!(built.url.path(), "/api/agent/v1/tickets/a%2F..%2Fb%3Fc%23d%20%C3%A9");
         for empty in ["", ".", ".."] {
             let path = TicketPath { ticket_id: empty.into() };
             let refused =
@@ -225,8 +235,8 @@ mod tests {
         let built =
             build::<ListAgents>(&to(&base(), &key), &CallOptions::new(), &Nothing {}, &filter, &Nothing {});
         let (built, _) = built.unwrap();
-        assert_eq!(built.uri().query(), Some("capability=a+b&capability=c%26d&limit=5"));
-        assert!(!built.headers().contains_key(AUTHORIZATION));
+        assert_eq!(built.url.query(), Some("capability=a+b&capability=c%26d&limit=5"));
+        assert!(!built.headers.contains_key(AUTHORIZATION));
     }
 
     #[test]
@@ -238,7 +248,7 @@ mod tests {
             build::<UpdateTicket>(&to(&base(), &key), &options, &path, &Nothing {}, &TicketPatch::default())
                 .unwrap()
                 .0;
-        assert_eq!(built.headers()[IF_MATCH], "\"7\"");
+        assert_eq!(built.headers[IF_MATCH], "\"7\"");
         assert!(!format!("{built:?}").contains("opk_a"));
     }
 }

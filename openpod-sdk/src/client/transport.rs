@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 #[cfg(not(target_family = "wasm"))]
 use bytes::BytesMut;
-use http::{Request, Response};
+use http::Response;
 
 use super::Timer;
 use super::error::Fault;
+use super::request::Outgoing;
 use super::timer::within;
 
 #[derive(Clone)]
@@ -49,12 +50,15 @@ impl Transport {
     /// `timeout`: for this one, in the place of the one for all; `left`: it takes no longer than that in any case.
     pub(super) async fn send(
         &self,
-        request: Request<Bytes>,
+        outgoing: Outgoing,
         timeout: Option<Duration>,
         left: Duration,
         timer: &dyn Timer,
     ) -> Result<Response<Bytes>, Fault> {
-        let mut request = reqwest::Request::try_from(request).map_err(|error| Fault::request(text(error)))?;
+        let Outgoing { method, url, headers, body } = outgoing;
+        let mut request = reqwest::Request::new(method, url);
+        *request.headers_mut() = headers;
+        *request.body_mut() = body.map(reqwest::Body::from);
         *request.timeout_mut() = Some(timeout.unwrap_or(self.limits.attempt).min(left));
         let mut answer = self.client.execute(request).await.map_err(|error| {
             if was_never_sent(&error) {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use sha2::{Digest, Sha256};
 
 use super::event::Told;
-use super::{BadSecret, Delivery, SigningKey, header};
+use super::signature::name;
+use super::{BadSecret, Delivery, SigningKey};
 use crate::Secret;
 use crate::api::Timestamp;
 
@@ -132,10 +133,10 @@ impl Verifier {
         if body.len() > self.largest {
             return Err(VerifyError::TooLarge);
         }
-        if let Some(signatures) = one(headers, header::SIGNATURE)? {
+        if let Some(signatures) = one(headers, &name::SIGNATURE)? {
             return Ok(Scheme::Standard(signatures));
         }
-        match one(headers, header::LEGACY_SIGNATURE)? {
+        match one(headers, &name::LEGACY_SIGNATURE)? {
             Some(signature) if self.legacy => Ok(Scheme::Legacy(signature)),
             _ => Err(VerifyError::Unsigned),
         }
@@ -149,9 +150,9 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<String, VerifyError> {
         // With a point in it an id could be read as an id and the beginning of a time.
-        let id = one(headers, header::ID)?.filter(|id| !id.is_empty() && !id.contains('.'));
+        let id = one(headers, &name::ID)?.filter(|id| !id.is_empty() && !id.contains('.'));
         let id = id.ok_or(VerifyError::MalformedHeader)?;
-        let seconds = one(headers, header::TIMESTAMP)?.ok_or(VerifyError::MalformedHeader)?;
+        let seconds = one(headers, &name::TIMESTAMP)?.ok_or(VerifyError::MalformedHeader)?;
         if !self.keys.iter().any(|key| key.made_standard(signatures, id, seconds, body)) {
             return Err(VerifyError::WrongSignature);
         }
@@ -185,7 +186,7 @@ fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, VerifyError> 
     serde_json::from_slice(body).map_err(|_| VerifyError::MalformedBody)
 }
 
-fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, VerifyError> {
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, VerifyError> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -196,7 +197,7 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Verify
 
 #[cfg(test)]
 mod tests {
-    use super::super::sign;
+    use super::super::{header, sign};
     use super::*;
 
     const BODY: &[u8] = br#"{"event":"ticket_assigned","timestamp":"2026-03-12T10:30:00Z","data":{}}"#;
