@@ -18,6 +18,8 @@ mod fuzz;
 mod misbehaving_service;
 #[path = "sdk/no_secret_in_sight.rs"]
 mod no_secret_in_sight;
+#[path = "sdk/patience.rs"]
+mod patience;
 #[cfg(feature = "axum")]
 #[path = "sdk/receiving.rs"]
 mod receiving;

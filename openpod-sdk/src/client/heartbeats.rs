@@ -70,8 +70,8 @@ impl Client {
     /// told and then tried again later, no sooner than the service asks for; only a refusal that no waiting can change (a
     /// key that is no longer good, for one) is the last thing that comes.
     ///
-    /// Beside a webhook, give it a slow pace and let the webhook wake you: a dropped stream goes on from
-    /// [`Heartbeats::position`].
+    /// Beside a webhook, give it a slow pace and let each delivery hurry it ([`Heartbeats::at_once`]). A dropped stream goes
+    /// on from [`Heartbeats::position`].
     pub fn heartbeats(&self) -> Heartbeats {
         let pace = Pace {
             shortest: Duration::from_secs(15),
@@ -109,6 +109,28 @@ impl Heartbeats {
     /// What the next one asks for: keep it, and [`Heartbeats::since`] goes on from there. `None` before the first came.
     pub fn position(&self) -> Option<Timestamp> {
         self.since
+    }
+
+    /// Does not rest before the next one: for who hears from a webhook that there is something to see. One that is under
+    /// way began before that was heard; it is asked for again, and takes up where it was.
+    ///
+    /// ```no_run
+    /// # async fn example(client: openpod_sdk::Client, mut told: tokio::sync::mpsc::Receiver<()>) {
+    /// # let minutes = |n: u64| std::time::Duration::from_secs(60 * n);
+    /// let mut heartbeats = client.heartbeats().every(minutes(5)..=minutes(10));
+    /// loop {
+    ///     tokio::select! {
+    ///         Some(()) = told.recv() => heartbeats.at_once(),
+    ///         Some(heartbeat) = heartbeats.next() => println!("{heartbeat:?}"),
+    ///         else => break,
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn at_once(&mut self) {
+        if !matches!(self.state, State::Over) {
+            self.state = State::Due;
+        }
     }
 
     /// The next one. `None` only after a failure that is final.

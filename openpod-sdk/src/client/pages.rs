@@ -25,13 +25,37 @@ pub struct Pages<T> {
     ask: Box<Ask<T>>,
     operation: &'static str,
     state: State<T>,
+    trail: Trail,
+}
+
+/// Whether a service leads in a circle, which would be walked for ever: some cursor on the way is kept, after twice as many
+/// steps a later one (Brent's method). A circle of any length comes back to it.
+#[derive(Default)]
+struct Trail {
+    kept: Option<String>,
+    steps: usize,
+    keep_after: usize,
+}
+
+impl Trail {
+    fn is_circle(&mut self, next: &str) -> bool {
+        if self.kept.as_deref() == Some(next) {
+            return true;
+        }
+        self.steps += 1;
+        if self.steps > self.keep_after {
+            (self.kept, self.steps) = (Some(next.to_owned()), 0);
+            self.keep_after = self.keep_after.saturating_mul(2).max(1);
+        }
+        false
+    }
 }
 
 enum State<T> {
     /// To be asked for: the page at this cursor, the first one without.
     Next(Option<String>),
-    /// Under way, at this cursor.
-    Asked(Option<String>, Boxed<Asked<T>>),
+    /// Under way.
+    Asked(Boxed<Asked<T>>),
     Over,
 }
 
@@ -54,7 +78,7 @@ impl<T: 'static> Pages<T> {
                 Ok(answer.into_page())
             }))
         };
-        Self { ask: Box::new(ask), operation: E::NAME, state: State::Next(None) }
+        Self { ask: Box::new(ask), operation: E::NAME, state: State::Next(None), trail: Trail::default() }
     }
 
     /// The next page, or `None` after the last one.
@@ -69,17 +93,15 @@ impl<T: 'static> Pages<T> {
                 State::Next(cursor) => {
                     let cursor = cursor.take();
                     self.state = match (self.ask)(cursor.as_deref()) {
-                        Some(answer) => State::Asked(cursor, answer),
+                        Some(answer) => State::Asked(answer),
                         None => State::Over,
                     };
                 }
-                State::Asked(asked_at, answer) => {
+                State::Asked(answer) => {
                     let answer = ready!(answer.as_mut().poll(cx));
-                    let asked_at = asked_at.take();
                     self.state = match answer.as_ref().ok().and_then(|page| page.next_cursor.clone()) {
                         None => State::Over,
-                        // A service that leads back to where we are would be asked for ever.
-                        Some(next) if asked_at.as_ref() == Some(&next) => {
+                        Some(next) if self.trail.is_circle(&next) => {
                             self.state = State::Over;
                             return Poll::Ready(Some(Err(self.stuck())));
                         }
@@ -92,7 +114,7 @@ impl<T: 'static> Pages<T> {
     }
 
     fn stuck(&self) -> Error {
-        let problem = "the cursor to the next page is the cursor of this one".to_owned();
+        let problem = "the cursor to the next page leads back to a page that was here before".to_owned();
         Error::new(
             self.operation,
             Fault::Malformed { status: 200, problem, request_id: None },

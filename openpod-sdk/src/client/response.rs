@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, Response};
+use jiff::fmt::rfc2822::DateTimeParser;
 use serde::de::DeserializeOwned;
 
 use serde_json::Value;
 
 use super::error::{Answer, Fault};
-use crate::api::{Data, Endpoint, Envelope, ErrorBody};
+use crate::api::{Data, Endpoint, Envelope, ErrorBody, Timestamp};
 use crate::dialect::Translation;
 
 pub(super) fn read<E: Endpoint>(response: &Response<Bytes>) -> Result<E::Response, Fault> {
@@ -90,7 +91,41 @@ pub(super) fn request_id(response: &Response<Bytes>) -> Option<&str> {
     response.headers().get("x-request-id")?.to_str().ok()
 }
 
-/// Only the form in seconds is used by the platform.
+/// The platform says it in seconds. A proxy may say it as a date: what that means follows from the date of its answer, so
+/// that nobody's clock is needed for it.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| DateTimeParser::new().parse_timestamp(text).ok().map(Timestamp::from);
+    let answered = headers.get(DATE)?.to_str().ok()?;
+    Some(date(text)?.since(date(answered)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_to_wait_is_told_in_seconds_or_by_two_dates() {
+        let told = |retry_after: &str, date: Option<&str>| {
+            let date = date.map(|date| (DATE, date.parse().unwrap()));
+            retry_after_of([(RETRY_AFTER, retry_after.parse().unwrap())].into_iter().chain(date).collect())
+        };
+        let (noon, soon) = ("Thu, 12 Mar 2026 12:00:00 GMT", "Thu, 12 Mar 2026 12:01:30 GMT");
+        assert_eq!(told(" 7 ", None), Some(7));
+        assert_eq!(told("7", Some(noon)), Some(7));
+        assert_eq!(told(soon, Some(noon)), Some(90));
+        assert_eq!(told(noon, Some(soon)), Some(0), "what is over is not waited for");
+        for nothing in
+            [told(soon, None), told("soon", Some(noon)), told("-7", Some(noon)), told(soon, Some("noon"))]
+        {
+            assert_eq!(nothing, None);
+        }
+    }
+
+    fn retry_after_of(headers: HeaderMap) -> Option<u64> {
+        retry_after(&headers).map(|wait| wait.as_secs())
+    }
 }

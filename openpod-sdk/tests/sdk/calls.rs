@@ -16,6 +16,8 @@ use tokio::sync::mpsc;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::patience::ends;
+
 const KEY: &str = "opk_do_not_print_me";
 const SOON: Duration = Duration::from_millis(50);
 
@@ -68,27 +70,30 @@ async fn stalling(answer: &'static [u8]) -> String {
 async fn an_answer_that_stands_still_is_given_up() {
     let address = stalling(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"data\":").await;
     let client = builder(&address).stall_timeout(SOON).retry(RetryPolicy::never()).build().unwrap();
-    let error = client.me().await.unwrap_err();
+    let error = ends("the rest of the answer never comes", client.me()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(error.to_string().contains("stood still"), "{error}");
-    assert_eq!(client.create_ticket(&ticket()).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    let doubt = ends("nor of a creation's", client.create_ticket(&ticket())).await.unwrap_err();
+    assert_eq!(doubt.kind(), ErrorKind::OutcomeUnknown);
 }
 
 #[tokio::test]
 async fn a_whole_call_has_its_time_whatever_its_attempts_take() {
     let address = stalling(b"").await;
     let client = builder(&address).operation_timeout(SOON).build().unwrap();
-    let error = client.me().await.unwrap_err();
+    let error = ends("a whole call has its time", client.me()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1));
-    assert_eq!(client.create_ticket(&ticket()).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    let doubt = ends("a creation too", client.create_ticket(&ticket())).await.unwrap_err();
+    assert_eq!(doubt.kind(), ErrorKind::OutcomeUnknown);
 
     let slow = builder(&address).build().unwrap().with(CallOptions::new().timeout(SOON));
-    let error = slow.me().await.unwrap_err();
+    let error = ends("a single call has its own", slow.me()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1), "its own limit holds");
 
     let busy = always(ResponseTemplate::new(429).insert_header("retry-after", "30")).await;
     let patient = builder(&busy.uri()).build().unwrap();
-    let error = patient.with(CallOptions::new().timeout(SOON)).me().await.unwrap_err();
+    let hurried = patient.with(CallOptions::new().timeout(SOON));
+    let error = ends("a pause that does not fit is not made", hurried.me()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.attempts()),
         (ErrorKind::RateLimited, 1),
@@ -107,7 +112,8 @@ async fn a_call_that_nobody_waits_for_was_sent_once_and_harms_no_other() {
     client.me().await.unwrap();
     let sent = server.received_requests().await.unwrap().len();
     assert!((1..=2).contains(&sent), "{sent}");
-    let held = client.with(CallOptions::new().timeout(SOON)).me().await.unwrap_err();
+    let hurried = client.with(CallOptions::new().timeout(SOON));
+    let held = ends("there is no turn in time", hurried.me()).await.unwrap_err();
     assert_eq!(held.attempts(), 0, "the call that was dropped had taken its turn: {held}");
 }
 
@@ -134,15 +140,16 @@ async fn a_call_that_is_dropped_while_it_waits_has_nothing_under_way_and_holds_n
     // The first one was refused and rests; the second one waits for its turn.
     let (mut resting, mut waiting) = (Box::pin(client.me()), Box::pin(client.me()));
     tokio::select! {
-        () = waits() => {}
+        () = ends("the first one rests", waits()) => {}
         answer = &mut resting => panic!("{answer:?}"),
     }
     tokio::select! {
-        () = waits() => {}
+        () = ends("the second one waits", waits()) => {}
         answer = &mut waiting => panic!("{answer:?}"),
     }
     drop((resting, waiting));
-    let held = client.with(CallOptions::new().timeout(SOON)).me().await.unwrap_err();
+    let hurried = client.with(CallOptions::new().timeout(SOON));
+    let held = ends("there is no turn in time", hurried.me()).await.unwrap_err();
     assert_eq!((held.kind(), held.attempts()), (ErrorKind::RateLimited, 0), "it is told at once");
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
@@ -159,11 +166,12 @@ async fn a_stream_that_is_dropped_cancels_the_call_that_is_under_way() {
         socket
     };
     let mut socket = tokio::select! {
-        socket = asked => socket,
+        socket = ends("the service is asked", asked) => socket,
         beat = heartbeats.next() => panic!("nobody answered, and yet {beat:?}"),
     };
     drop(heartbeats);
-    let rest = socket.read(&mut [0; 4096]).await;
+    let mut byte = [0];
+    let rest = ends("the connection of a dropped call is closed", socket.read(&mut byte)).await;
     assert!(matches!(rest, Ok(0) | Err(_)), "the connection is closed: {rest:?}");
 }
 

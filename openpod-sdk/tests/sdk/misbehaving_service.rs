@@ -12,6 +12,8 @@ use tokio::net::TcpListener;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::patience::ends;
+
 const KEY: &str = "opk_do_not_print_me";
 
 /// Retries at once, so that no test waits.
@@ -139,7 +141,7 @@ async fn too_many_requests_are_tried_again_even_when_creating() {
 #[tokio::test]
 async fn a_wait_beyond_the_deadline_is_left_to_the_caller() {
     let server = always(ResponseTemplate::new(429).insert_header("retry-after", "3600")).await;
-    let error = client(&server.uri()).me().await.unwrap_err();
+    let error = ends("an hour is not waited for", client(&server.uri()).me()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::RateLimited, 1));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
 }
@@ -150,9 +152,11 @@ async fn a_wait_beyond_all_time_is_no_reason_to_panic() {
     let server = always(endless.insert_header("x-ratelimit-window", u64::MAX.to_string().as_str())).await;
     let client = Client::builder(server.uri()).key(KEY).requests_per_minute(60).build().unwrap();
     for _ in 0..2 {
-        assert_eq!(client.me().await.unwrap_err().kind(), ErrorKind::RateLimited);
+        let error = ends("all time is not waited for", client.me()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RateLimited);
     }
-    assert_eq!(client.heartbeats().next().await.unwrap().unwrap_err().kind(), ErrorKind::RateLimited);
+    let beat = ends("nor by a heartbeat", client.heartbeats().next()).await.unwrap();
+    assert_eq!(beat.unwrap_err().kind(), ErrorKind::RateLimited);
     assert_eq!(requests(&server).await, 1);
 }
 
@@ -213,9 +217,9 @@ async fn a_service_that_never_answers_is_given_up() {
         let limit = Duration::from_millis(50);
         Client::builder(address).key(KEY).attempt_timeout(limit).retry(RetryPolicy::never()).build().unwrap()
     };
-    let error = impatient(&address).me().await.unwrap_err();
+    let error = ends("an attempt has its time", impatient(&address).me()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    let error = impatient(&address).create_ticket(&ticket()).await.unwrap_err();
+    let error = ends("a creation too", impatient(&address).create_ticket(&ticket())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
 }
 
@@ -238,7 +242,8 @@ async fn a_single_call_may_be_more_patient_or_never_tried_again() {
     let hasty =
         Client::builder(slow.uri()).key(KEY).attempt_timeout(Duration::from_millis(20)).build().unwrap();
     let once = CallOptions::new().without_retries();
-    assert_eq!(hasty.with(once.clone()).me().await.unwrap_err().kind(), ErrorKind::Interrupted);
+    let given_up = ends("the client's limit", hasty.with(once.clone()).me()).await.unwrap_err();
+    assert_eq!(given_up.kind(), ErrorKind::Interrupted);
     let patient = hasty.with(once.attempt_timeout(Duration::from_secs(60)));
     assert_eq!(patient.me().await.unwrap_err().status(), Some(404));
 }
@@ -251,7 +256,7 @@ async fn clones_share_one_limit_and_what_does_not_fit_is_not_sent() {
     for _ in 0..3 {
         assert_eq!(client.clone().me().await.unwrap_err().status(), Some(404));
     }
-    let held = client.with(CallOptions::new()).me().await.unwrap_err();
+    let held = ends("a turn too far away", client.with(CallOptions::new()).me()).await.unwrap_err();
     assert_eq!((held.kind(), held.status(), held.attempts()), (ErrorKind::RateLimited, None, 0));
     assert!(held.retry_after().unwrap() > Duration::from_secs(5), "{held}");
     assert_eq!(requests(&server).await, 3);
@@ -265,7 +270,8 @@ async fn a_service_that_says_that_nothing_is_left_is_not_asked_again_before_its_
     let server = always(spent.insert_header("x-ratelimit-window", "3600")).await;
     let client = Client::builder(server.uri()).key(KEY).requests_per_minute(60).build().unwrap();
     client.me().await.unwrap_err();
-    assert_eq!(client.me().await.unwrap_err().kind(), ErrorKind::RateLimited);
+    let held = ends("an hour is not waited for", client.me()).await.unwrap_err();
+    assert_eq!(held.kind(), ErrorKind::RateLimited);
     assert_eq!(requests(&server).await, 1);
 }
 

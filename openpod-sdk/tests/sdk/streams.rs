@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use crate::patience::ends;
+
 /// A service that answers the nth request with what `answer` says, and a client that waits for nothing.
 async fn service(
     answer: impl Fn(usize, &Request) -> ResponseTemplate + Send + Sync + 'static,
@@ -51,6 +53,19 @@ impl Timer for NoTime {
     }
 }
 
+/// What rests rests for ever.
+struct Standstill;
+
+impl Timer for Standstill {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> Boxed<()> {
+        Box::pin(std::future::pending())
+    }
+}
+
 async fn queries(server: &MockServer) -> Vec<String> {
     let received = server.received_requests().await.unwrap();
     received.iter().map(|request| request.url.query().unwrap_or_default().to_owned()).collect()
@@ -81,7 +96,8 @@ fn todo_of(project: &str) -> TicketFilter {
 #[tokio::test]
 async fn every_item_comes_once_and_every_page_is_asked_for_with_the_same_filter() {
     let (server, client) = service(three_pages).await;
-    let found: Vec<_> = client.tickets(todo_of("p")).map(|ticket| ticket.unwrap().id).collect().await;
+    let all = client.tickets(todo_of("p")).map(|ticket| ticket.unwrap().id).collect::<Vec<_>>();
+    let found = ends("three pages have an end", all).await;
     assert_eq!(found, ["t0", "t1", "t2"].map(Into::into));
     let asked = "project_id=p&status=todo&limit=100";
     assert_eq!(
@@ -99,7 +115,8 @@ async fn pages_are_asked_for_as_they_are_wanted() {
         tickets.next().await.unwrap().unwrap();
     }
     assert_eq!(queries(&server).await, ["project_id=p&status=todo&limit=2"]);
-    let sizes: Vec<_> = tickets.into_pages().map(|page| page.unwrap().data.len()).collect().await;
+    let sizes = tickets.into_pages().map(|page| page.unwrap().data.len()).collect::<Vec<_>>();
+    let sizes = ends("the pages that are left have an end", sizes).await;
     assert_eq!(sizes, [0, 1]);
 }
 
@@ -114,15 +131,21 @@ async fn an_error_comes_once_and_is_the_end() {
     assert_eq!(queries(&server).await.len(), 2);
     // A server that is let go serves another test.
     let (_server, client) = service(|_, _| ResponseTemplate::new(503)).await;
-    assert!(client.tickets(todo_of("p")).into_vec().await.is_err());
+    assert!(ends("an error is the end", client.tickets(todo_of("p")).into_vec()).await.is_err());
 }
 
 #[tokio::test]
 async fn a_service_that_leads_in_a_circle_is_not_asked_for_ever() {
-    let (server, client) = service(|_, _| page(0..1, Some("again"))).await;
-    let last = client.tickets(todo_of("p")).into_vec().await.unwrap_err();
-    assert_eq!(last.kind(), ErrorKind::Malformed, "{last}");
-    assert_eq!(queries(&server).await.len(), 2);
+    // After so many pages in a line, so many in a circle.
+    for (line, circle) in [(0, 1), (0, 2), (3, 1), (5, 7)] {
+        let at = move |n: usize| if n < line { n } else { line + (n - line) % circle };
+        let lead = move |n: usize, _: &Request| page(n..n + 1, Some(&format!("c{}", at(n))));
+        let (server, client) = service(lead).await;
+        let last = ends("a circle is seen", client.tickets(todo_of("p")).into_vec()).await.unwrap_err();
+        assert_eq!(last.kind(), ErrorKind::Malformed, "{last}");
+        let asked = queries(&server).await.len();
+        assert!((line + circle..=3 * (line + circle) + 1).contains(&asked), "{line} {circle}: {asked}");
+    }
 }
 
 #[tokio::test]
@@ -130,7 +153,7 @@ async fn who_stops_waiting_for_an_item_loses_none() {
     let (server, client) = service(|_, _| page(0..2, None)).await;
     let mut tickets = client.tickets(todo_of("p"));
     assert!(tickets.next().now_or_never().is_none());
-    assert_eq!(tickets.into_vec().await.unwrap().len(), 2);
+    assert_eq!(ends("the call goes on", tickets.into_vec()).await.unwrap().len(), 2);
     assert_eq!(queries(&server).await.len(), 1);
 }
 
@@ -141,7 +164,8 @@ async fn an_offset_holds_for_the_first_page_alone() {
         ResponseTemplate::new(200).set_body_json(json!({"data": [], "next_cursor": next}))
     };
     let (server, client) = service(agents).await;
-    client.agents(AgentFilter { offset: Some(7), ..AgentFilter::default() }).into_vec().await.unwrap();
+    let agents = client.agents(AgentFilter { offset: Some(7), ..AgentFilter::default() });
+    ends("two pages have an end", agents.into_vec()).await.unwrap();
     assert_eq!(queries(&server).await, ["limit=100&offset=7", "limit=100&cursor=b"]);
 }
 
@@ -161,8 +185,8 @@ async fn the_deployed_service_is_followed_by_its_offsets() {
         ResponseTemplate::new(200).set_body_json(json!({"data": items}))
     };
     let (server, client) = service(projects).await;
-    let found =
-        client.speaking(Dialect::Deployed).projects(ProjectFilter::default()).into_vec().await.unwrap();
+    let projects = client.speaking(Dialect::Deployed).projects(ProjectFilter::default());
+    let found = ends("offsets have an end", projects.into_vec()).await.unwrap();
     let ids: std::collections::BTreeSet<_> = found.iter().map(|project| project.id.clone()).collect();
     assert_eq!((found.len(), ids.len()), (120, 120), "{:?}", queries(&server).await);
     assert_eq!(queries(&server).await.len(), 3, "{:?}", queries(&server).await);
@@ -185,7 +209,8 @@ async fn a_failed_heartbeat_loses_no_change() {
     })
     .await;
     let mut beats = client.heartbeats();
-    let came: Vec<bool> = beats.by_ref().take(5).map(|beat| beat.is_ok()).collect().await;
+    let came = beats.by_ref().take(5).map(|beat| beat.is_ok()).collect::<Vec<_>>();
+    let came = ends("failures do not end it", came).await;
     assert_eq!(came, [true, false, false, true, true]);
     let since = |at: &str| format!("changes_since=2026-03-12T{at}Z").replace(':', "%3A");
     let [first, again] = [since("10:30:00.000000"), since("10:40:00.000000")];
@@ -198,8 +223,28 @@ async fn who_stops_waiting_for_a_heartbeat_loses_none() {
     let (server, client) = service(|_, _| heartbeat("2026-03-12T10:30:00Z", true)).await;
     let mut beats = client.heartbeats();
     assert!(beats.next().now_or_never().is_none());
-    assert!(beats.next().await.unwrap().is_ok());
+    assert!(ends("the call goes on", beats.next()).await.unwrap().is_ok());
     assert_eq!(queries(&server).await, [""], "the call went on and was not made again");
+}
+
+#[tokio::test]
+async fn who_hears_that_there_is_something_does_not_rest_first_and_loses_nothing() {
+    let (server, _) = service(|n, _| match n {
+        0 => heartbeat("2026-03-12T10:30:00Z", false),
+        1 => ResponseTemplate::new(401).set_body_json(json!({"error": "No.", "code": "unauthenticated"})),
+        _ => heartbeat("2026-03-12T10:40:00Z", true),
+    })
+    .await;
+    let restful = Client::builder(server.uri()).key("opk_a").timer(Standstill).build().unwrap();
+    let mut beats = restful.heartbeats();
+    ends("the first one comes at once", beats.next()).await.unwrap().unwrap();
+    assert!(beats.next().now_or_never().is_none(), "it rests");
+    beats.at_once();
+    let refused = ends("it does not rest", beats.next()).await.unwrap().unwrap_err();
+    assert_eq!(refused.status(), Some(401));
+    beats.at_once();
+    assert!(ends("what is over stays over", beats.next()).await.is_none());
+    assert_eq!(queries(&server).await, ["", "changes_since=2026-03-12T10%3A30%3A00.000000Z"]);
 }
 
 #[tokio::test]
@@ -208,7 +253,7 @@ async fn a_jitter_that_is_no_number_is_none() {
     let time = NoTime::default();
     let pause = Duration::from_secs(10);
     let beats = client(&server, time.clone()).heartbeats().every(pause..=pause).jitter(f64::NAN);
-    beats.take(2).collect::<Vec<_>>().await;
+    ends("two heartbeats come", beats.take(2).collect::<Vec<_>>()).await;
     assert!(time.0.lock().unwrap().iter().all(|rest| *rest == pause));
 }
 
@@ -222,7 +267,7 @@ async fn it_asks_less_often_while_nothing_changes_and_never_sooner_than_asked_to
     .await;
     let (time, secs) = (NoTime::default(), Duration::from_secs);
     let beats = client(&server, time.clone()).heartbeats().every(secs(10)..=secs(40));
-    beats.take(6).collect::<Vec<_>>().await;
+    ends("six heartbeats come", beats.take(6).collect::<Vec<_>>()).await;
     let waited: Vec<_> = time.0.lock().unwrap().iter().map(|pause| pause.as_secs_f64().round()).collect();
     assert_eq!(waited, [20.0, 40.0, 40.0, 130.0, 10.0, 10.0]);
 }
@@ -231,7 +276,8 @@ async fn it_asks_less_often_while_nothing_changes_and_never_sooner_than_asked_to
 async fn a_key_that_is_no_longer_good_ends_it() {
     let refusal = json!({"error": "No.", "code": "unauthenticated"});
     let (server, client) = service(move |_, _| ResponseTemplate::new(401).set_body_json(&refusal)).await;
-    let all: Vec<_> = client.heartbeats().since(Timestamp::from_micros(0)).collect().await;
+    let all = client.heartbeats().since(Timestamp::from_micros(0)).collect::<Vec<_>>();
+    let all = ends("a final refusal is the end", all).await;
     assert_eq!((all.len(), all[0].as_ref().unwrap_err().status()), (1, Some(401)));
     assert_eq!(queries(&server).await, ["changes_since=1970-01-01T00%3A00%3A00.000000Z"]);
 }
