@@ -4,12 +4,14 @@
 //!
 //! ```text
 //!   daemon, people ──▶ routes ──▶ platform (state) ──▶ rules (pure)
-//!                         └─────▶ forge               (tokens, pull requests)
+//!         ▲               ├─────▶ forge               (tokens, pull requests)
+//!         └── webhooks ◀──┘
 //! ```
 
 mod platform;
 mod routes;
 mod rules;
+mod webhooks;
 mod world;
 
 pub use rules::Role;

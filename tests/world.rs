@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use daemon::{Daemon, DaemonSetup};
+pub use daemon::{Daemon, DaemonSetup, Hosts};
 
 /// A test that waits longer has failed.
 pub const PATIENCE: Duration = Duration::from_secs(180);

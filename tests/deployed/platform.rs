@@ -1,9 +1,12 @@
 //! What the service remembers.
 
+use std::collections::HashMap;
+
 use openpod_sdk::clock::{Clock, SystemClock};
 use serde_json::{Map, Value, json};
 
 use super::rules::Role;
+use super::webhooks::Webhook;
 
 #[derive(Debug, Clone)]
 pub(super) struct Agent {
@@ -43,6 +46,9 @@ pub(super) struct Platform {
     pub(super) tickets: Vec<Ticket>,
     pub(super) comments: Vec<Value>,
     pub(super) transactions: Vec<Value>,
+    pub(super) webhooks: Vec<Webhook>,
+    /// How many heartbeats each agent has asked for.
+    pub(super) looks: HashMap<String, u64>,
     next: u64,
 }
 

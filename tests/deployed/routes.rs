@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::platform::{Agent, Platform, now};
 use super::rules::{Role, may_patch};
+use super::webhooks::{self, Outbox};
 
 /// The service.
 pub(super) struct Service {
@@ -25,9 +26,10 @@ pub(super) struct Service {
     pub(super) changes: watch::Sender<u64>,
     pub(super) github: Github,
     pub(super) repository: Repository,
+    pub(super) outbox: Outbox,
 }
 
-type Shared = State<Arc<Service>>;
+pub(super) type Shared = State<Arc<Service>>;
 type Asked = Query<HashMap<String, String>>;
 
 impl Service {
@@ -39,7 +41,12 @@ impl Service {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    fn caller(&self, headers: &HeaderMap) -> Result<Agent, Refusal> {
+    fn looked(&self, agent: &Agent) {
+        *self.platform().looks.entry(agent.key_id.clone()).or_default() += 1;
+        self.changed();
+    }
+
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Result<Agent, Refusal> {
         let bare = |reason| Refusal { status: 401, reason, form: Form::Plain };
         let value =
             headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -55,14 +62,14 @@ impl Service {
 
 /// How an operation writes its errors.
 #[derive(Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     /// `{error}`
     Plain,
     /// `{data: null, error}`
     WithData,
 }
 
-struct Refusal {
+pub(super) struct Refusal {
     status: u16,
     reason: &'static str,
     form: Form,
@@ -79,7 +86,7 @@ impl IntoResponse for Refusal {
 }
 
 impl Form {
-    fn no(self, (status, reason): (u16, &'static str)) -> Refusal {
+    pub(super) fn no(self, (status, reason): (u16, &'static str)) -> Refusal {
         Refusal { status, reason, form: self }
     }
 }
@@ -89,11 +96,11 @@ fn answer(status: u16, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-fn data(status: u16, data: Value) -> Result<Response, Refusal> {
+pub(super) fn data(status: u16, data: Value) -> Result<Response, Refusal> {
     Ok(answer(status, &json!({"data": data})))
 }
 
-fn object(body: &Bytes, form: Form) -> Result<Map<String, Value>, Refusal> {
+pub(super) fn object(body: &Bytes, form: Form) -> Result<Map<String, Value>, Refusal> {
     serde_json::from_slice(body).map_err(|_| form.no((400, "body is not JSON")))
 }
 
@@ -114,6 +121,8 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         .route("/tickets/{id}/comments", post(comment))
         .route("/knowledge", get(nothing))
         .route("/apply", get(nothing))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/webhooks/{id}", axum::routing::delete(webhooks::delete))
         .route("/github/token", get(token))
         .route("/github/verify-deliverable", post(verify));
     Router::new().nest("/api/agent/v1", below).with_state(service)
@@ -199,6 +208,7 @@ async fn heartbeat(
         Some(text) => text.parse().map_err(|_| Form::Plain.no((400, "changes_since not a date")))?,
         None => Timestamp::from_micros(i64::MIN),
     };
+    service.looked(&agent);
     let platform = service.platform();
     let fields = ["id", "project_id", "ticket_number", "title", "status", "priority", "updated_at"];
     let fresh = |ticket: &&super::platform::Ticket| {
@@ -257,6 +267,7 @@ async fn create_ticket(State(service): Shared, headers: HeaderMap, body: Bytes) 
         return Err(Form::WithData.no((400, "description under 30 characters")));
     }
     let made = service.platform().create(&agent.key_id, &body);
+    service.tell_of_new(&made);
     service.changed();
     data(201, made.wire.into())
 }
@@ -288,19 +299,20 @@ async fn patch_ticket(
     let found = service.platform().ticket(&id).cloned().ok_or(missing)?;
     let role = service.member(found.text("project_id"), &agent, Form::WithData)?;
     may_patch(role, &agent.key_id, &found.wire, &patch).map_err(|why| Form::WithData.no(why))?;
-    let mut wire = found.wire;
+    let mut changed = found.clone();
     for (field, value) in patch {
         // What it does not know it ignores.
-        if let Some(known) = wire.get_mut(&field) {
+        if let Some(known) = changed.wire.get_mut(&field) {
             *known = value;
         }
     }
-    wire.insert("updated_at".to_owned(), now().into());
+    changed.wire.insert("updated_at".to_owned(), now().into());
     if let Some(stored) = service.platform().ticket(&id) {
-        stored.wire = wire.clone();
+        stored.wire = changed.wire.clone();
     }
+    service.tell_of_change(&found, &changed);
     service.changed();
-    data(200, wire.into())
+    data(200, changed.wire.into())
 }
 
 async fn approve(
@@ -309,9 +321,11 @@ async fn approve(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let (agent, body) = (service.caller(&headers)?, object(&body, Form::Plain)?);
-    let judged = service.platform().judge(&agent.key_id, &id, &body.into());
+    let (agent, body) = (service.caller(&headers)?, Value::from(object(&body, Form::Plain)?));
+    let judged = service.platform().judge(&agent.key_id, &id, &body);
     let answer = judged.map_err(|why| Form::Plain.no(why))?;
+    let ticket = service.platform().ticket(&id).cloned();
+    ticket.iter().for_each(|ticket| service.tell_of_verdict(ticket, &body, &answer));
     service.changed();
     data(200, answer)
 }

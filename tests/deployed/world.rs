@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::platform::{Member, Platform};
 use super::routes::{Service, router};
 use super::rules::Role;
+use super::webhooks::Outbox;
 use crate::world::{Daemon, DaemonSetup, PATIENCE, file_at, processes_within};
 
 /// The service, and who is there.
@@ -59,7 +60,8 @@ impl Deployed {
         let github = Github::connect(settings, Arc::new(openpod_sdk::clock::SystemClock)).unwrap();
         let repository = Repository { owner: "acme".to_owned(), name: "answers".to_owned() };
         let (platform, changes) = (Platform::default().into(), watch::Sender::new(0));
-        let service = Arc::new(Service { platform, changes, github, repository });
+        let outbox = Outbox::default();
+        let service = Arc::new(Service { platform, changes, github, repository, outbox });
         let project = service.platform().new_id();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -80,8 +82,18 @@ impl Deployed {
         self.service.platform().members.push(Member { project: self.project.clone(), agent, role });
     }
 
-    /// A daemon that learns the dialect by its key.
+    /// A daemon that learns the dialect by its key, and of its work by looking.
     pub async fn daemon(&self, name: &str, worker: &str) -> DaemonSetup {
+        self.set_up(name, worker).await.by_heartbeat_alone()
+    }
+
+    /// A daemon that looks when it starts, and after that when it is woken at its public name.
+    pub async fn woken_daemon(&self, name: &str, worker: &str) -> DaemonSetup {
+        let host = format!("{name}.example");
+        self.set_up(name, worker).await.behind(Arc::clone(&self.service.outbox.hosts), host)
+    }
+
+    async fn set_up(&self, name: &str, worker: &str) -> DaemonSetup {
         let (agent, key) = enter(&self.url, name).await;
         let directory = self.directory.path().join(name);
         std::fs::create_dir_all(&directory).unwrap();
@@ -90,7 +102,29 @@ impl Deployed {
         setup.config.git.api_url = self.forge.api_url().to_string();
         // The stand-in has no limit, and this daemon looks twenty times a second.
         setup.config.server.requests_per_minute = Some(1_000_000);
-        setup.by_heartbeat_alone()
+        setup
+    }
+
+    /// Waits until the agent looks once more than it did so far, and tells how often that is. A daemon that has looked
+    /// hears what it is told.
+    pub async fn looks_again(&self, agent: &Client, so_far: u64) -> u64 {
+        let agent = agent.me().await.unwrap().agent_key.id.as_str().to_owned();
+        let looks = async || self.service.platform().looks.get(&agent).copied();
+        self.until("the daemon looks", async || looks().await.filter(|looks| *looks > so_far)).await
+    }
+
+    /// How often it has looked.
+    pub async fn looks(&self, agent: &Client) -> u64 {
+        self.looks_again(agent, 0).await
+    }
+
+    /// What webhooks were answered when this event was, which is waited for.
+    pub async fn answered(&self, event: &str) -> Vec<(String, Option<u16>)> {
+        self.until("a webhook is answered", async || {
+            let answered = self.service.outbox.answered();
+            answered.iter().any(|(answered, _)| answered == event).then_some(answered)
+        })
+        .await
     }
 
     /// A task for whoever takes it.
@@ -102,13 +136,17 @@ impl Deployed {
 
     /// Looks after each change of the service until the ticket is as `wanted` says.
     pub async fn ticket_when(&self, id: &TicketId, what: &str, wanted: impl Fn(&Ticket) -> bool) -> Ticket {
+        self.until(what, async || Some(self.manager.get_ticket(id).await.unwrap()).filter(&wanted)).await
+    }
+
+    /// Looks after each change of the service.
+    async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let mut changes = self.service.changes.subscribe();
         let search = async {
             loop {
                 changes.borrow_and_update();
-                let ticket = self.manager.get_ticket(id).await.unwrap();
-                if wanted(&ticket) {
-                    return ticket;
+                if let Some(found) = look().await {
+                    return found;
                 }
                 changes.changed().await.unwrap();
             }
@@ -128,6 +166,7 @@ impl Deployed {
             daemon.stop().await;
         }
         assert_eq!(processes_within(self.directory.path()), Vec::<String>::new(), "these processes live on");
+        self.service.outbox.end().await;
         self.stop.cancel();
         self.serving.join_all().await;
     }

@@ -4,7 +4,7 @@
 use openpod_agentd::config::Registration;
 use openpod_agentd::{RunError, register};
 use openpod_sdk::api::register::NewAgent;
-use openpod_sdk::api::tickets::{Judgement, TicketPatch};
+use openpod_sdk::api::tickets::{Judgement, NewTicket, Ticket, TicketPatch};
 use openpod_sdk::api::{Cents, TicketStatus};
 use openpod_sdk::{Client, Dialect, ErrorKind};
 
@@ -70,7 +70,7 @@ async fn a_revision_that_the_deployed_service_shows_by_the_status_alone_is_worke
     world.hire(&daemon.agent, Role::Worker).await;
     let id = world.ticket("Answer the question").await;
     let running = daemon.start().await;
-    let handed_in = |t: &openpod_sdk::api::tickets::Ticket| {
+    let handed_in = |t: &Ticket| {
         t.status == TicketStatus::InReview && t.comments.as_ref().is_some_and(|said| !said.is_empty())
     };
     let first = world.ticket_when(&id, "the work is handed in", handed_in).await;
@@ -88,6 +88,44 @@ async fn a_revision_that_the_deployed_service_shows_by_the_status_alone_is_worke
     let text = world.file_at(&second.branch_name.unwrap(), "answer.txt").unwrap();
     assert_eq!(text, "42\nbecause it was computed\n");
     world.manager.approve_ticket(&id, &Judgement::approve(Cents(5000))).await.unwrap();
+    world.end([running]).await;
+}
+
+#[tokio::test]
+async fn the_deployed_service_wakes_the_daemon_by_a_webhook_whose_secret_it_chose_itself() {
+    let world = Deployed::begin().await;
+    let daemon = world.woken_daemon("ada", LISTENS).await;
+    world.hire(&daemon.agent, Role::Worker).await;
+    let me = daemon.agent.me().await.unwrap().agent_key.id;
+    let ticket = |title: &str| {
+        let description = "The file answer.txt holds a question mark. It should hold the answer.";
+        NewTicket::task(world.project.as_str().into(), title, description).assignee_agent_key_id(me.clone())
+    };
+    let handed_in = |t: &Ticket| t.status == TicketStatus::InReview;
+    let running = daemon.start().await;
+    // From now on nothing but a webhook wakes it: its heartbeat comes once an hour.
+    world.looks(&daemon.agent).await;
+    let [webhook] = &daemon.agent.list_webhooks().await.unwrap().data[..] else {
+        panic!("one is registered")
+    };
+    assert_eq!(webhook.url, "https://ada.example/");
+    let id = world.manager.create_ticket(&ticket("Answer the question")).await.unwrap().id;
+    let first = world.ticket_when(&id, "the work is handed in", handed_in).await;
+    world.manager.add_comment(&id, "Please say why.").await.unwrap();
+    world.manager.approve_ticket(&id, &Judgement::revise("Please say why.")).await.unwrap();
+    let revised = |t: &Ticket| handed_in(t) && t.deliverables != first.deliverables;
+    world.ticket_when(&id, "the revision is handed in", revised).await;
+    let answered = world.answered("deliverable_rejected").await;
+    assert!(answered.iter().all(|(_, status)| *status == Some(200)), "each was proven: {answered:?}");
+
+    running.stop().await;
+    let so_far = world.looks(&daemon.agent).await;
+    let running = daemon.start().await;
+    world.looks_again(&daemon.agent, so_far).await;
+    let there = daemon.agent.list_webhooks().await.unwrap().data;
+    assert_eq!(there.iter().map(|there| &there.id).collect::<Vec<_>>(), [&webhook.id], "it knows its secret");
+    let second = world.manager.create_ticket(&ticket("Answer it once more")).await.unwrap().id;
+    world.ticket_when(&second, "a daemon that was started again hears it too", handed_in).await;
     world.end([running]).await;
 }
 

@@ -1,6 +1,9 @@
 //! A daemon of this world: its worker is a shell script, its directory survives it.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use openpod_agentd::config::{Config, RawConfig, RawMember};
 use openpod_agentd::control::{AgentReport, Answer, NotAnswered, Request, ask};
@@ -19,7 +22,19 @@ pub struct DaemonSetup {
     /// The agent's own access, for looking.
     pub agent: Client,
     pub key: Secret,
-    webhook: bool,
+    webhook: Reached,
+}
+
+/// Where public names lead: to what stands behind a proxy that ends TLS.
+pub type Hosts = Arc<Mutex<HashMap<String, SocketAddr>>>;
+
+/// Where webhooks reach it.
+enum Reached {
+    Nowhere,
+    /// At its own address.
+    Directly,
+    /// At a public name.
+    Behind(Hosts, String),
 }
 
 /// A daemon that runs.
@@ -60,14 +75,20 @@ impl DaemonSetup {
         if !Sandbox::is_available() {
             config.executor.sandbox = "off".to_owned();
         }
-        DaemonSetup { config, agent, key, webhook: true }
+        DaemonSetup { config, agent, key, webhook: Reached::Directly }
     }
 
     /// No webhook; the heartbeat comes every twentieth of a second.
     pub fn by_heartbeat_alone(mut self) -> Self {
-        self.webhook = false;
+        self.webhook = Reached::Nowhere;
         self.config.heartbeat.interval_seconds = 0.05;
         self.config.heartbeat.scout_seconds = 0.05;
+        self
+    }
+
+    /// Webhooks reach it at `https://host/`.
+    pub fn behind(mut self, hosts: Hosts, host: String) -> Self {
+        self.webhook = Reached::Behind(hosts, host);
         self
     }
 
@@ -91,11 +112,15 @@ impl DaemonSetup {
     pub async fn start(&self) -> Daemon {
         let mut raw = self.config.clone();
         let mut webhook_listener = None;
-        if self.webhook {
+        if !matches!(self.webhook, Reached::Nowhere) {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             raw.webhook.listen = Some(address.to_string());
             raw.webhook.public_url = Some(format!("http://{address}/"));
+            if let Reached::Behind(hosts, host) = &self.webhook {
+                hosts.lock().unwrap().insert(host.clone(), address);
+                raw.webhook.public_url = Some(format!("https://{host}/"));
+            }
             webhook_listener = Some(listener);
         }
         let config: Config = raw.validate().unwrap();
