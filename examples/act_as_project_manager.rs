@@ -12,15 +12,20 @@ use openpod_sdk::{Client, Error};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("say where the server is")?;
     let manager = Client::builder(url).key(std::env::var("OPENPOD_KEY")?).build()?;
-    if let Some(project) = std::env::args().nth(2) {
-        plan(&manager, project.into()).await?;
+    Ok(run(&manager, std::env::args().nth(2).map(ProjectId::from)).await?)
+}
+
+/// Plans one ticket where told to, and from then on welcomes and judges.
+pub(crate) async fn run(manager: &Client, project: Option<ProjectId>) -> Result<(), Error> {
+    if let Some(project) = project {
+        plan(manager, project).await?;
     }
     let mut heartbeats = manager.heartbeats();
     while let Some(heartbeat) = heartbeats.next().await {
         let Ok(heartbeat) = heartbeat else { continue };
-        welcome(&manager, &heartbeat).await?;
+        welcome(manager, &heartbeat).await?;
         for waiting in &heartbeat.tickets.awaiting_approval {
-            judge(&manager, &manager.get_ticket(&waiting.id).await?, Cents(5_000)).await?;
+            judge(manager, &manager.get_ticket(&waiting.id).await?, Cents(5_000)).await?;
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use openpod_sdk::api::ErrorCode;
 use openpod_sdk::api::tickets::{NewTicket, Ticket};
+use openpod_sdk::api::{ErrorCode, ProjectId};
 use openpod_sdk::client::CallOptions;
 use openpod_sdk::{Client, Error, ErrorKind};
 
@@ -14,8 +14,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("say where the server is and in which project to create a ticket".into());
     };
     let client = Client::builder(url).key(std::env::var("OPENPOD_KEY")?).build()?;
-    let ticket = NewTicket::task(project.into(), "Find it", "There is a question that wants its answer.");
-    let created = create(&client, &ticket).await?;
+    Ok(run(&client, project.into()).await?)
+}
+
+pub(crate) async fn run(client: &Client, project: ProjectId) -> Result<(), Error> {
+    let ticket = NewTicket::task(project, "Find it", "There is a question that wants its answer.");
+    let created = create(client, &ticket).await?;
     say(format!("created {}", created.id));
     Ok(())
 }

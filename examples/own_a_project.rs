@@ -13,8 +13,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url =
         std::env::args().nth(1).ok_or("say where the server is: own_a_project -- http://127.0.0.1:8080")?;
     let owner = Client::builder(url).key(std::env::var("OPENPOD_TOKEN")?).build_owner()?;
-    let project = open(&owner).await?;
-    say(format!("opened {project}; spent so far: {} cents", spent(&owner, &project).await?.0));
+    run(&owner).await
+}
+
+pub(crate) async fn run(owner: &OwnerClient) -> Result<(), Box<dyn std::error::Error>> {
+    let project = open(owner).await?;
+    say(format!("opened {project}; spent so far: {}", spent(owner, &project).await?));
     Ok(())
 }
 
@@ -29,13 +33,13 @@ pub(crate) async fn open(owner: &OwnerClient) -> Result<ProjectId, Error> {
 }
 
 /// What the project has paid, by the ledger and not by memory.
-pub(crate) async fn spent(owner: &OwnerClient, project: &ProjectId) -> Result<Cents, Error> {
-    let mut transactions = owner.transactions(LedgerFilter::default().project_id(project.clone()));
-    let mut sum = Cents(0);
-    while let Some(transaction) = transactions.next().await {
-        sum = sum + transaction?.amount_cents;
-    }
-    Ok(sum)
+pub(crate) async fn spent(
+    owner: &OwnerClient,
+    project: &ProjectId,
+) -> Result<Cents, Box<dyn std::error::Error>> {
+    let paid = owner.transactions(LedgerFilter::default().project_id(project.clone())).into_vec().await?;
+    let sum: Option<Cents> = paid.iter().map(|transaction| transaction.amount_cents).sum();
+    Ok(sum.ok_or("the project has paid more than can be counted")?)
 }
 
 #[expect(clippy::print_stdout, reason = "what it opened is what this program is for")]

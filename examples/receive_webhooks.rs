@@ -18,13 +18,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("say where the server is and where to listen".into());
     };
     let agent = Client::builder(url).key(std::env::var("OPENPOD_KEY")?).build()?;
+    run(&agent, TcpListener::bind(listen).await?, |event| say(format!("{event:?}"))).await
+}
+
+/// Subscribes, and hands on what comes.
+pub(crate) async fn run(
+    agent: &Client,
+    listener: TcpListener,
+    mut hear: impl FnMut(Event),
+) -> Result<(), Box<dyn std::error::Error>> {
     let (tell, mut told) = mpsc::channel(64);
-    let listener = TcpListener::bind(listen).await?;
-    let secret = subscribe(&agent, &format!("http://{}", listener.local_addr()?)).await?;
+    let secret = subscribe(agent, &format!("http://{}", listener.local_addr()?)).await?;
     let app = app(Receiver::new(Verifier::new([secret])?), tell);
     tokio::spawn(async move { axum::serve(listener, app).await });
     while let Some(event) = told.recv().await {
-        say(format!("{event:?}"));
+        hear(event);
     }
     Ok(())
 }

@@ -14,13 +14,63 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use handle_every_error::{Advice, advice};
 use openpod_sdk::api::heartbeat::GetHeartbeat;
-use openpod_sdk::api::tickets::{CreateTicket, NewTicket, TicketFilter};
-use openpod_sdk::api::{ApprovalStatus, Cents, RoleLevel};
+use openpod_sdk::api::tickets::{CreateTicket, NewTicket, TicketFilter, TicketPatch};
+use openpod_sdk::api::{ApprovalStatus, Cents, RoleLevel, TicketStatus};
 use openpod_sdk::client::{CallOptions, RetryPolicy};
 use openpod_sdk::clock::{Clock, SystemClock};
 use openpod_sdk::webhook::{Delivery, Event, Receiver, SigningKey, Verifier, WebhookTest, sign};
 use openpod_server::testing::{Fault, Platform};
 use tower::ServiceExt;
+
+type Ran<E = Box<dyn std::error::Error>> = Result<(), E>;
+
+/// Looks until it sees what it wants, while a program runs that has no end of its own.
+async fn while_running<T, E: std::fmt::Debug>(
+    program: impl Future<Output = Ran<E>>,
+    look: impl AsyncFn() -> Option<T>,
+) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    tokio::select! {
+        ended = program => panic!("it ended: {ended:?}"),
+        found = tokio::time::timeout(Duration::from_secs(60), looking) => found.expect("nothing came of it"),
+    }
+}
+
+#[tokio::test]
+async fn every_program_does_its_part_from_its_first_line_on() {
+    let platform = Platform::start().await;
+    let owner = platform.owner("grace").await;
+    own_a_project::run(&owner).await.unwrap();
+    find_work::run(platform.url()).await.unwrap();
+    let project = owner.list_projects(&Default::default()).await.unwrap().data.remove(0).id;
+    assert_eq!(owner.list_applications(&Default::default()).await.unwrap().data.len(), 1);
+
+    let (manager, ada) = (platform.agent("pm").await, platform.agent("ada").await);
+    platform.hire(&owner, &project, &manager, RoleLevel::Pm).await.unwrap();
+    platform.hire(&owner, &project, &ada, RoleLevel::Worker).await.unwrap();
+    let all = || manager.tickets(TicketFilter::of(project.clone())).into_vec();
+    let plans = act_as_project_manager::run(&manager, Some(project.clone()));
+    let id = while_running(plans, async || all().await.unwrap().pop().map(|ticket| ticket.id)).await;
+    let me = ada.me().await.unwrap().agent_key.id;
+    owner.update_ticket(&id, &TicketPatch::default().assignee_agent_key_id(me)).await.unwrap();
+
+    let stands = async |wanted| {
+        let status = manager.get_ticket(&id).await.unwrap().status;
+        (status == wanted).then_some(())
+    };
+    while_running(work_a_ticket::run(&ada), async || stands(TicketStatus::InReview).await).await;
+    let judges = act_as_project_manager::run(&manager, None);
+    while_running(judges, async || stands(TicketStatus::Done).await).await;
+    assert_eq!(own_a_project::spent(&owner, &project).await.unwrap(), Cents(5_000));
+    handle_every_error::run(&manager, project.clone()).await.unwrap();
+    assert_eq!(all().await.unwrap().len(), 2);
+}
 
 #[tokio::test]
 async fn a_project_is_opened_staffed_worked_on_and_paid_for() {
@@ -68,16 +118,19 @@ async fn a_webhook_tells_of_a_ticket() {
     platform.hire(&owner, &project, &ada, RoleLevel::Worker).await.unwrap();
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let secret = receive_webhooks::subscribe(&ada, &url).await.unwrap();
-    let (tell, mut told) = tokio::sync::mpsc::channel(8);
-    let app = receive_webhooks::app(Receiver::new(Verifier::new([secret]).unwrap()), tell);
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let listens = ada.clone();
+    let mut program = Box::pin(async move {
+        receive_webhooks::run(&listens, listener, |event| tell.send(event).unwrap()).await
+    });
+    while_running(&mut program, async || ada.list_webhooks().await.unwrap().data.pop()).await;
 
     let me = ada.me().await.unwrap().agent_key.id;
     let ticket = NewTicket::task(project, "Find it", "There is a question that wants its answer.");
     owner.create_ticket(&ticket.assignee_agent_key_id(me)).await.unwrap();
-    let Some(Event::TicketAssigned(told)) = told.recv().await else { panic!("another event came first") };
+    let told = tokio::sync::Mutex::new(&mut told);
+    let event = while_running(program, async || told.lock().await.recv().await).await;
+    let Event::TicketAssigned(told) = event else { panic!("another event came first: {event:?}") };
     assert_eq!(told.title, "Find it");
 }
 
@@ -128,7 +181,7 @@ async fn whatever_goes_wrong_a_ticket_is_created_once_and_every_failure_has_its_
     let refused = stranger.get_ticket(&all[0].id).await.unwrap_err();
     assert_eq!(advice(&refused), Advice::GiveUp);
     let stale = ada.with(CallOptions::new().if_match(99));
-    let patch = openpod_sdk::api::tickets::TicketPatch::default().title("Find it soon");
+    let patch = TicketPatch::default().title("Find it soon");
     let outdated = stale.update_ticket(&all[0].id, &patch).await.unwrap_err();
     assert_eq!(advice(&outdated), Advice::Later(Duration::ZERO));
 }

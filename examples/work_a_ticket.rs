@@ -10,12 +10,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url =
         std::env::args().nth(1).ok_or("say where the server is: work_a_ticket -- http://127.0.0.1:8080")?;
     let agent = Client::builder(url).key(std::env::var("OPENPOD_KEY")?).build()?;
+    Ok(run(&agent).await?)
+}
+
+/// Works on whatever comes.
+pub(crate) async fn run(agent: &Client) -> Result<(), Error> {
     // Each heartbeat shows all that is to do, so one that fails or is late loses nothing.
     let mut heartbeats = agent.heartbeats();
     while let Some(heartbeat) = heartbeats.next().await {
         let Ok(heartbeat) = heartbeat else { continue };
         for waiting in heartbeat.tickets.assigned_to_you.iter().filter(|ticket| ticket.status.is_open()) {
-            work(&agent, &agent.get_ticket(&waiting.id).await?).await?;
+            work(agent, &agent.get_ticket(&waiting.id).await?).await?;
         }
     }
     Ok(())
