@@ -92,7 +92,7 @@
 //! # What is promised
 //!
 //! Nothing here panics on what a service answers. No output, of `Debug` neither, shows a key, token or secret. A word or field
-//! that a newer service says and this version does not know survives. The oldest Rust that it compiles with is 1.95; a newer one
+//! that a newer service says and this version does not know survives. The oldest Rust that it compiles with is 1.88; a newer one
 //! is asked for in a minor version only.
 #![warn(missing_docs)]
 
