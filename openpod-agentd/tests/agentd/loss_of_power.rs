@@ -99,7 +99,10 @@ async fn the_next_workspace_is_not_copied_from_a_seed_that_the_power_may_have_cu
 /// Loses the power as the first run begins, when the disk has kept this much of it.
 async fn run_cut_off(what_is_kept: fn(&Path)) -> (Home, String) {
     let home = Home::new().await;
-    let running = home.start(home.config(&waiting(&home)));
+    let config = || {
+        home.config(&format!("grep -q '\"title\"' \"$OPENPOD_TICKET_FILE\" || exit 1; {}", waiting(&home)))
+    };
+    let running = home.start(config());
     let worker = until_begun(&home, 1).await;
     running.stop().await;
     kill("-KILL", &shim_of(&worker));
@@ -112,7 +115,7 @@ async fn run_cut_off(what_is_kept: fn(&Path)) -> (Home, String) {
     forget_boot(&home.path("data/jobs/t1/changing"));
 
     std::fs::write(home.sign("gate"), "").unwrap();
-    let running = home.start(home.config(&waiting(&home)));
+    let running = home.start(config());
     home.until_delivered().await;
     running.stop().await;
     assert_eq!(begun(&home).len(), 2);
