@@ -20,6 +20,7 @@
 //! A transaction brings its own time, [`Tx::now`]: on SQLite the process's, on PostgreSQL the database's. The time of a
 //! write is never earlier than that of a read which did not see it, so "changed since my last read" loses nothing.
 
+mod batch;
 mod error;
 mod full_text;
 mod glance;

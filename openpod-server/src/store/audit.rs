@@ -1,11 +1,43 @@
 //! The audit log: who changed what.
 
+use std::sync::LazyLock;
+
 use openpod_sdk::api::OwnerId;
 use openpod_sdk::api::owner::{AuditEntry, AuditFilter};
 
+use super::batch::{Batch, Column};
 use super::paging::{Order, Select, Window};
 use super::{Json, StoreError, Tx, params};
 use crate::domain::audit::{Author, Change};
+
+/// Entries of the log. What belongs to a project belongs to its owner.
+static ENTRIES: LazyLock<Batch> = LazyLock::new(|| {
+    let columns = [
+        Column::Text("id"),
+        Column::Integer("at"),
+        Column::Text("actor_kind"),
+        Column::Text("actor_id"),
+        Column::Text("key_id"),
+        Column::Text("request_id"),
+        Column::Text("operation"),
+        Column::Text("owner_id"),
+        Column::Text("project_id"),
+        Column::Text("ticket_id"),
+        Column::Text("target_kind"),
+        Column::Text("target_id"),
+        Column::Text("before_json"),
+        Column::Text("after_json"),
+    ];
+    Batch::new(&columns, |_, rows| {
+        format!(
+            "INSERT INTO audit_log (id, at, actor_kind, actor_id, key_id, request_id, operation, owner_id, \
+             project_id, ticket_id, target_kind, target_id, before_json, after_json) \
+             SELECT r.id, r.at, r.actor_kind, r.actor_id, r.key_id, r.request_id, r.operation, \
+             coalesce(r.owner_id, (SELECT p.owner_id FROM projects p WHERE p.id = r.project_id)), \
+             r.project_id, r.ticket_id, r.target_kind, r.target_id, r.before_json, r.after_json FROM {rows}"
+        )
+    })
+});
 
 /// Writes a change down, in the transaction that makes it.
 pub async fn insert(
@@ -14,10 +46,6 @@ pub async fn insert(
     operation: &str,
     change: &Change,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO audit_log (id, at, actor_kind, actor_id, key_id, request_id, operation, owner_id, \
-               project_id, ticket_id, target_kind, target_id, before_json, after_json) VALUES ($1, $2, $3, $4, \
-               $5, $6, $7, coalesce($8, (SELECT p.owner_id FROM projects p WHERE p.id = $9)), $9, $10, $11, \
-               $12, $13, $14)";
     let (id, now): (String, _) = (tx.new_id(), tx.now());
     let params = params![
         id,
@@ -35,7 +63,7 @@ pub async fn insert(
         change.before.as_ref().map(Json),
         change.after.as_ref().map(Json)
     ];
-    tx.send(sql, params).await
+    tx.gather(&ENTRIES, params).await
 }
 
 /// A page of what concerns an owner, newest first.

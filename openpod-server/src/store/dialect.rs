@@ -35,19 +35,19 @@ impl Dialect {
         }
     }
 
-    /// Ends a `SELECT` of rows that nobody else shall change before the transaction ends.
-    pub(super) fn hold(self) -> &'static str {
+    /// Ends a `SELECT` of rows of a table that nobody else shall change before the transaction ends.
+    pub(super) fn hold(self, table: &str) -> String {
         match self {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => "FOR NO KEY UPDATE",
+            Dialect::Sqlite => String::new(),
+            Dialect::Postgres => format!("FOR NO KEY UPDATE OF {table}"),
         }
     }
 
-    /// Ends a `SELECT` of rows that must not be deleted before the transaction ends.
-    pub(super) fn keep(self) -> &'static str {
+    /// Ends a `SELECT` of rows of a table that must not be deleted before the transaction ends.
+    pub(super) fn keep(self, table: &str) -> String {
         match self {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => "FOR KEY SHARE",
+            Dialect::Sqlite => String::new(),
+            Dialect::Postgres => format!("FOR KEY SHARE OF {table}"),
         }
     }
 }

@@ -1,8 +1,25 @@
 //! When anything of an agent's concern last changed: what a heartbeat compares with `changes_since`.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use openpod_sdk::api::{AgentKeyId, Timestamp};
 
-use super::{StoreError, Tx, params};
+use super::batch::{Batch, Column};
+use super::{Asked, StoreError, Tx, params};
+
+/// Each change gets a later time than the last, so that two with the same time are one.
+static MARKS: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
+        format!(
+            "WITH held AS MATERIALIZED (SELECT a.id AS agent, r.now AS now FROM agents a JOIN {rows} \
+             ON r.id = a.id ORDER BY a.id {}) \
+             UPDATE agents SET changed_at = CASE WHEN changed_at >= held.now THEN changed_at + 1 ELSE held.now END \
+             FROM held WHERE id = held.agent RETURNING id",
+            dialect.hold("a")
+        )
+    })
+});
 
 /// Notes that something of these agents' concern changes with this transaction.
 pub async fn touch<'a>(
@@ -13,13 +30,13 @@ pub async fn touch<'a>(
     Ok(())
 }
 
-/// Writes down what [`touch`] noted of an agent, at the end of the transaction. Each change gets a later time than the
-/// last, so that two with the same time are one.
-pub(super) async fn settle(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<(), StoreError> {
+/// Writes down what [`touch`] noted of agents, at the end of the transaction.
+pub(super) async fn settle(
+    tx: &mut Tx<'_>,
+    agents: &BTreeSet<AgentKeyId>,
+) -> Result<Asked<String>, StoreError> {
     let now = tx.now();
-    let sql = "UPDATE agents SET changed_at = CASE WHEN changed_at >= $2 THEN changed_at + 1 ELSE $2 END \
-               WHERE id = $1";
-    tx.send(sql, params![agent, now]).await
+    tx.write_rows(&MARKS, agents.iter().map(|agent| params![agent, now].to_vec())).await
 }
 
 /// When something of this agent's concern last changed.

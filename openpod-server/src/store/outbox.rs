@@ -1,10 +1,52 @@
 //! The outbox: events on their way to webhooks, written in the transaction that causes them.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use openpod_sdk::api::{AgentKeyId, DeliveryId, Timestamp, WebhookId};
 use openpod_sdk::webhook::{Delivery, Event, WebhookTest};
 
-use super::{StoreError, Tx, params};
+use super::batch::{Batch, Column};
+use super::{Asked, StoreError, Tx, params};
 use crate::domain::permission::Actor;
+
+/// Events for agents, each for all webhooks that asked for it. A delivery to a second webhook of the same agent has the
+/// same id with a number.
+static EVENTS: LazyLock<Batch> = LazyLock::new(|| {
+    let columns = [
+        Column::Text("id"),
+        Column::Text("agent"),
+        Column::Text("project"),
+        Column::Text("event"),
+        Column::Text("body"),
+        Column::Integer("now"),
+    ];
+    Batch::new(&columns, |dialect, rows| {
+        format!(
+            "INSERT INTO deliveries (id, webhook_id, project_id, event, body, status, next_attempt_at, created_at) \
+             SELECT 'msg_' || id || CASE n WHEN 1 THEN '' ELSE '_' || n END, webhook, project, event, body, \
+             'pending', now, now FROM (SELECT asked.*, row_number() OVER (PARTITION BY id ORDER BY webhook) AS n \
+             FROM (SELECT r.*, w.id AS webhook FROM {rows} JOIN webhooks w ON w.agent_id = r.agent \
+             WHERE w.is_active = 1 AND w.id IN \
+             (SELECT e.webhook_id FROM webhook_events e WHERE e.event IN (r.event, '*')) ORDER BY w.id {}) \
+             AS asked) AS numbered RETURNING webhook_id AS id",
+            dialect.keep("w")
+        )
+    })
+});
+
+/// That webhooks have a delivery which is due. It touches no row when a webhook was disabled meanwhile.
+static DUE: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
+        format!(
+            "WITH held AS MATERIALIZED (SELECT w.id AS webhook, r.now AS now FROM webhooks w JOIN {rows} \
+             ON r.id = w.id WHERE w.is_active = 1 ORDER BY w.id {}) \
+             UPDATE webhooks SET due_at = CASE WHEN due_at < held.now THEN due_at ELSE held.now END \
+             FROM held WHERE id = held.webhook RETURNING id",
+            dialect.hold("w")
+        )
+    })
+});
 
 /// Writes an event for every active webhook of these agents that asked for it. Nobody is told of their own doing.
 pub async fn emit(
@@ -16,18 +58,8 @@ pub async fn emit(
     let now = tx.now();
     let (project, body) = (event.project(), body_of(event, now));
     for agent in recipients.iter().filter(|agent| !author.is_agent(agent)) {
-        // A delivery to a second webhook of the same agent has the same id with a number.
-        let sql = format!(
-            "INSERT INTO deliveries (id, webhook_id, project_id, event, body, status, next_attempt_at, created_at) \
-             SELECT 'msg_' || $1 || CASE n WHEN 1 THEN '' ELSE '_' || n END, id, $2, $3, $4, 'pending', $5, $5 \
-             FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM (\
-             SELECT w.id FROM webhooks w WHERE w.agent_id = $6 AND w.is_active = 1 AND w.id IN \
-             (SELECT e.webhook_id FROM webhook_events e WHERE e.event IN ($3, '*')) ORDER BY w.id {}) AS asked) \
-             AS numbered RETURNING webhook_id AS id",
-            tx.dialect().keep()
-        );
         let id: String = tx.new_id();
-        tx.send_due(&sql, params![id, project, event.kind(), body, now, agent]).await?;
+        tx.gather(&EVENTS, params![id, agent, project, event.kind(), body, now]).await?;
     }
     Ok(())
 }
@@ -48,13 +80,14 @@ fn body_of(event: &Event, now: Timestamp) -> String {
     String::from_utf8_lossy(&Delivery::new(event, now).to_body()).into_owned()
 }
 
-/// Writes down that a webhook has a delivery which is due now, at the end of the transaction. It touches no row when the
-/// webhook was disabled meanwhile.
-pub(super) async fn settle(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<(), StoreError> {
-    let sql = "UPDATE webhooks SET due_at = CASE WHEN due_at < $2 THEN due_at ELSE $2 END \
-               WHERE id = $1 AND is_active = 1";
+/// Writes down that webhooks have a delivery which is due now, at the end of the transaction. The answer leaves out those
+/// that were disabled meanwhile.
+pub(super) async fn settle(
+    tx: &mut Tx<'_>,
+    webhooks: &BTreeSet<WebhookId>,
+) -> Result<Asked<String>, StoreError> {
     let now = tx.now();
-    tx.send(sql, params![webhook, now]).await
+    tx.write_rows(&DUE, webhooks.iter().map(|webhook| params![webhook, now].to_vec())).await
 }
 
 /// Gives up what is on its way to a webhook that was disabled meanwhile.

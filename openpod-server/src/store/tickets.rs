@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use openpod_sdk::api::tickets::{Assignee, Comment, TicketFilter};
 use openpod_sdk::api::{AgentKeyId, CommentId, ProjectId, TicketId, Timestamp};
 
+use super::batch::{Batch, Column};
 use super::paging::{Order, Select, Window};
 use super::{Json, Row, StoreError, ToValue, Tx, Value, params};
 use crate::domain::permission::Actor;
@@ -162,6 +163,23 @@ pub async fn awaiting(tx: &mut Tx<'_>, agent: &AgentKeyId) -> Result<Vec<Ticket>
     tx.all(sql, params![agent], read).await
 }
 
+static COMMENTS: LazyLock<Batch> = LazyLock::new(|| {
+    let columns = [
+        Column::Text("id"),
+        Column::Text("ticket"),
+        Column::Text("agent"),
+        Column::Text("owner"),
+        Column::Text("content"),
+        Column::Integer("now"),
+    ];
+    Batch::new(&columns, |_, rows| {
+        format!(
+            "INSERT INTO ticket_comments (id, ticket_id, author_agent_id, author_owner_id, content, created_at) \
+             SELECT r.id, r.ticket, r.agent, r.owner, r.content, r.now FROM {rows}"
+        )
+    })
+});
+
 /// Adds a comment.
 pub async fn add_comment(
     tx: &mut Tx<'_>,
@@ -174,9 +192,7 @@ pub async fn add_comment(
         Actor::Agent(id) => (Some(id), None),
         Actor::Owner(id) => (None, Some(id)),
     };
-    let sql = "INSERT INTO ticket_comments (id, ticket_id, author_agent_id, author_owner_id, content, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6)";
-    tx.send(sql, params![id, ticket, agent, owner, content, now]).await?;
+    tx.gather(&COMMENTS, params![id, ticket, agent, owner, content, now]).await?;
     Ok((id, now))
 }
 

@@ -86,7 +86,7 @@ async fn hold(tx: &mut Tx<'_>, turns: &[&Turn]) -> Result<BTreeSet<WebhookId>, S
         let sql = format!(
             "SELECT id FROM webhooks WHERE (id, lease) IN (VALUES {}) ORDER BY id {}",
             rows(some.len(), 2),
-            tx.dialect().hold()
+            tx.dialect().hold("webhooks")
         );
         let values: Vec<Value> =
             some.iter().flat_map(|turn| params![turn.webhook, turn.lease].to_vec()).collect();

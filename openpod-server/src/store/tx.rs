@@ -1,15 +1,18 @@
 //! A transaction: the statements of a script.
 
-use std::collections::BTreeSet;
+mod left;
 
 use openpod_sdk::api::{AgentKeyId, Timestamp, WebhookId};
 
+use super::batch::Batch;
 use super::dialect::Dialect;
 use super::memory::News;
 use super::postgres::{Session, UnderWay};
 use super::sqlite::statement;
 use super::times::Times;
-use super::{Row, StoreError, Value, marks, outbox};
+use super::{Row, StoreError, Value};
+pub(super) use left::Left;
+use left::Sent;
 
 /// A transaction in progress. What a script does through it happens all together or not at all. A script whose
 /// statement failed has failed, whatever it makes of that.
@@ -18,28 +21,11 @@ pub struct Tx<'c> {
     times: &'c Times,
     now: Timestamp,
     failed: Option<StoreError>,
+    /// How many questions there are whose answers nobody took.
+    asked: usize,
     left: Left,
     keys: Vec<String>,
     walked: u64,
-}
-
-/// What a script leaves for the end of its transaction.
-#[derive(Default)]
-pub(super) struct Left {
-    due: BTreeSet<WebhookId>,
-    touched: BTreeSet<AgentKeyId>,
-    /// What was sent to the database, in order.
-    sent: Vec<Sent>,
-}
-
-/// A statement for whose answer nobody has waited yet.
-enum Sent {
-    /// How many rows it touched.
-    Done(u64),
-    /// The same, when the answer is there.
-    UnderWay(UnderWay<u64>),
-    /// To which webhooks something is due by it.
-    Due(UnderWay<Vec<WebhookId>>),
 }
 
 /// A question whose answer may still be under way.
@@ -68,7 +54,7 @@ impl<'c> Tx<'c> {
 
     fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
         let left = Left::default();
-        Self { engine, times, now, failed: None, left, keys: Vec::new(), walked: 0 }
+        Self { engine, times, now, failed: None, asked: 0, left, keys: Vec::new(), walked: 0 }
     }
 
     /// The time of this transaction, the same throughout.
@@ -109,41 +95,27 @@ impl<'c> Tx<'c> {
     /// a network nobody waits for its answer until the transaction ends, which fails if the statement did.
     pub async fn send(&mut self, sql: &str, params: &[Value]) -> Result<(), StoreError> {
         let sent = match &mut self.engine {
-            Engine::Sqlite(connection) => statement::execute(connection, sql, params).map(Sent::Done),
-            Engine::Postgres(session) => session.send(sql, params).await.map(Sent::UnderWay),
+            Engine::Sqlite(connection) => statement::execute(connection, sql, params).map(|_| None),
+            Engine::Postgres(session) => {
+                session.send(sql, params).await.map(|sent| Some(Sent::UnderWay(sent)))
+            }
         };
         let sent = self.note(sent).await?;
-        self.left.sent.push(sent);
+        self.left.sent.extend(sent);
         Ok(())
     }
 
-    /// The same for a statement that tells, as `id`, to which webhooks something is due by it.
-    pub(super) async fn send_due(&mut self, sql: &str, params: &[Value]) -> Result<(), StoreError> {
-        let asked = self.ask(sql, params, |row| row.get("id")).await?;
-        match asked.0 {
-            Answer::Known(webhooks) => self.left.due.extend(webhooks),
-            Answer::UnderWay(webhooks) => self.left.sent.push(Sent::Due(webhooks)),
-        }
+    /// Adds a row to those that a statement takes at once. Nothing in this transaction may need to read what it writes:
+    /// over a network it is run at the end, for the rows of all scripts of a group.
+    pub(super) async fn gather(&mut self, batch: &'static Batch, row: &[Value]) -> Result<(), StoreError> {
+        let Engine::Sqlite(connection) = &mut self.engine else {
+            self.left.rows.add(batch, row);
+            return Ok(());
+        };
+        let due = statement::query(connection, batch.of_one(), row, usize::MAX, &mut self.walked, webhook);
+        let due = self.note(due).await?;
+        self.left.due.extend(due);
         Ok(())
-    }
-
-    /// Waits for everything that was sent. How many rows each statement touched.
-    async fn arrive(&mut self) -> Result<Vec<u64>, StoreError> {
-        let mut touched = Vec::with_capacity(self.left.sent.len());
-        for sent in std::mem::take(&mut self.left.sent) {
-            let done = match sent {
-                Sent::Done(rows) => Ok(rows),
-                Sent::UnderWay(answer) => answer.await,
-                Sent::Due(webhooks) => webhooks.await.map(|webhooks| {
-                    self.left.due.extend(webhooks);
-                    0
-                }),
-            };
-            touched.push(done.inspect_err(|error| {
-                self.failed.get_or_insert_with(|| error.clone());
-            })?);
-        }
-        Ok(touched)
     }
 
     /// Asks for every row of a statement's answer, to be taken later by [`Tx::answer`]. Over a network what is asked one
@@ -154,16 +126,18 @@ impl<'c> Tx<'c> {
         params: &[Value],
         read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Asked<T>, StoreError> {
+        self.asked += 1;
         let session = match &self.engine {
             Engine::Postgres(session) => *session,
             Engine::Sqlite(_) => return Ok(Asked(Answer::Known(self.all(sql, params, read).await?))),
         };
-        let asked = session.ask(sql, params, read).await;
+        let asked = session.ask(sql, params.to_vec(), read).await;
         Ok(Asked(Answer::UnderWay(self.note(asked).await?)))
     }
 
     /// The answer to what was asked.
     pub async fn answer<T>(&mut self, asked: Asked<T>) -> Result<Vec<T>, StoreError> {
+        self.asked -= 1;
         let found = match asked.0 {
             Answer::Known(rows) => Ok(rows),
             Answer::UnderWay(rows) => rows.await,
@@ -252,41 +226,9 @@ impl<'c> Tx<'c> {
     pub(super) fn wakes_deliveries(&self) -> bool {
         !self.left.due.is_empty()
     }
+}
 
-    /// Ends a script of a group that succeeded: what it left is settled with the group, by another transaction's end.
-    pub(super) fn leave(&mut self) -> Result<Left, StoreError> {
-        match &self.failed {
-            Some(error) => Err(error.clone()),
-            None => Ok(std::mem::take(&mut self.left)),
-        }
-    }
-
-    /// Takes over what a script of a group left.
-    pub(super) fn take_over(&mut self, left: Left) {
-        let Left { due, touched, sent } = left;
-        self.left.due.extend(due);
-        self.left.touched.extend(touched);
-        self.left.sent.extend(sent);
-    }
-
-    /// Ends a script that succeeded. What many transactions change at once, the rows of webhooks and agents, is changed
-    /// last and in order: so these are held shortly, and nobody waits in a circle.
-    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        self.arrive().await?;
-        let webhooks = self.left.due.clone();
-        for webhook in &webhooks {
-            outbox::settle(self, webhook).await?;
-        }
-        for agent in self.left.touched.clone() {
-            marks::settle(self, &agent).await?;
-        }
-        let touched = self.arrive().await?;
-        for (webhook, _) in webhooks.iter().zip(touched).filter(|(_, rows)| *rows == 0) {
-            outbox::drop_all(self, webhook).await?;
-        }
-        Ok(())
-    }
+/// To which webhook something is due by a row that was written.
+fn webhook(row: &Row<'_>) -> Result<WebhookId, StoreError> {
+    row.get("id")
 }

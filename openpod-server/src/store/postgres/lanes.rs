@@ -1,4 +1,4 @@
-//! Writes go through a few lanes. A lane takes what has queued up as one group: one transaction for all, every script in a
+//! Writes go through a lane, and a few when it has more than it can take. A lane takes what has queued up as one group: one transaction for all, every script in a
 //! savepoint of its own, one commit, and only then the answers. So many callers share what a transaction costs, and the
 //! rows that many of them change, those of webhooks and agents, are changed once for all.
 //!
@@ -8,6 +8,9 @@
 //!                                         └─ others were in its way ─▶ alone, a few times
 //! ```
 //!
+//! Lanes and their connections are on a thread of their own: what a script and its connection tell each other, several
+//! times for each statement, then wakes no other thread.
+//!
 //! Whoever comes while a group is under way waits for the next, so that no write has an earlier time than its call.
 //!
 //! A group holds what any of its scripts holds, in no order, and keeps all of them waiting when one waits. So a script
@@ -15,7 +18,12 @@
 //! is settled last is settled in order, and waits for others who settle.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::{self, Handle};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::Engine;
 use super::retry::{Failure, Tries};
@@ -23,15 +31,24 @@ use super::session::{self, Begun, Purpose, Session};
 use crate::store::script::{Ran, Repeatable};
 use crate::store::{StoreError, Tx};
 
-/// How many groups are written at once.
+/// How many groups are written at once, at most. What groups do at the same time they often do to the same rows, and wait
+/// for each other: so a further lane opens only where a whole group waits, as it does when the database is far away.
 const LANES: usize = 4;
 
 /// How many scripts a group has at most: it bounds how long the first waits for its answer.
-const LARGEST_GROUP: usize = 32;
+const LARGEST_GROUP: usize = 64;
 
 /// The lanes of one process. Clones share them.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Lanes(Arc<Mutex<Inner>>);
+#[derive(Debug, Clone)]
+pub(super) struct Lanes(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    thread: Handle,
+    /// Dropped, it ends the thread.
+    _open: oneshot::Sender<()>,
+    inner: Mutex<Inner>,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -47,23 +64,39 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Lanes {
+    /// Starts their thread. It ends with the last clone.
+    pub(super) fn start() -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (thread, (open, ended)) = (runtime.handle().clone(), oneshot::channel::<()>());
+        std::thread::Builder::new().name("writer".to_owned()).spawn(move || runtime.block_on(ended))?;
+        Ok(Self(Arc::new(Shared { thread, _open: open, inner: Mutex::default() })))
+    }
+
+    /// Runs something on their thread, to its end also if nobody waits for it.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.0.thread.spawn(work)
+    }
+
     /// Queues a script up. It runs in a task of its lane's, so that a caller who leaves does not cut off what was begun.
     pub(super) fn submit(&self, engine: &Engine, job: Box<dyn Repeatable>) {
         let opens = {
             let mut inner = self.lock();
             inner.waiting.push_back(job);
-            let opens = inner.open < LANES;
+            let opens = inner.open == 0 || inner.open < LANES && inner.waiting.len() >= LARGEST_GROUP;
             inner.open += usize::from(opens);
             opens
         };
         if opens {
             let lane = Lane { lanes: self.clone(), closed: false };
-            tokio::spawn(lane.run(engine.clone()));
+            self.run(lane.run(engine.clone()));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,7 +109,7 @@ struct Lane {
 impl Lane {
     async fn run(mut self, engine: Engine) {
         while let Some(mut group) = self.next() {
-            let written = write(&engine, &mut group).await;
+            let written = write(&engine, &mut group, Waits::AMoment).await;
             for (job, fate) in group.into_iter().zip(fates(written)) {
                 match fate {
                     Fate::Over(outcome) => job.answer(outcome),
@@ -86,11 +119,11 @@ impl Lane {
         }
     }
 
-    /// What has queued up; nothing closes the lane.
+    /// What has queued up; nothing closes the lane, and so does less than a group that another lane will take.
     fn next(&mut self) -> Option<Vec<Box<dyn Repeatable>>> {
         let mut inner = self.lanes.lock();
         let count = inner.waiting.len().min(LARGEST_GROUP);
-        self.closed = count == 0;
+        self.closed = count == 0 || inner.open > 1 && count < LARGEST_GROUP;
         inner.open -= usize::from(self.closed);
         (!self.closed).then(|| inner.waiting.drain(..count).collect())
     }
@@ -130,7 +163,7 @@ async fn alone(engine: Engine, job: Box<dyn Repeatable>, mut last: StoreError) {
     let mut tries = Tries::new(Arc::clone(&engine.times.sources().randomness));
     let mut group = [job];
     while tries.again().await {
-        match fates(write(&engine, &mut group).await).next() {
+        match fates(write(&engine, &mut group, Waits::AsLongAsItTakes).await).next() {
             Some(Fate::Again(error)) => last = error,
             Some(Fate::Over(outcome)) => {
                 return group.into_iter().for_each(|job| job.answer(outcome.clone()));
@@ -141,17 +174,27 @@ async fn alone(engine: Engine, job: Box<dyn Repeatable>, mut last: StoreError) {
     group.into_iter().for_each(|job| job.answer(Err(last.clone())));
 }
 
+/// How long scripts wait for what others hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    /// In a lane, where others wait for them in turn.
+    AMoment,
+    /// Alone.
+    AsLongAsItTakes,
+}
+
 /// Writes a group. For each script what was in its way, if anything was: it left nothing behind, and is to run again.
 async fn write(
     engine: &Engine,
     group: &mut [Box<dyn Repeatable>],
+    waits: Waits,
 ) -> Result<Vec<Option<StoreError>>, Failure> {
     let writing = engine.keeps_own_time.then(|| engine.times.begin_write());
     let own = writing.as_ref().map(|writing| writing.since());
     let begun = session::begin(&engine.writers, Purpose::Write, own).await;
     let Begun { session, now } = begun.map_err(Failure::before_commit)?;
     let shared = group.len() > 1;
-    let mut savepoints = Savepoints::of(&session, shared);
+    let mut savepoints = Savepoints::of(&session, waits, shared);
     let mut end = Tx::postgres(&session, &engine.times, now);
     let (mut stays, mut in_the_way) = (false, Vec::with_capacity(group.len()));
     for job in group {
@@ -187,16 +230,23 @@ async fn write(
     Ok(in_the_way)
 }
 
-/// The savepoints of a group's scripts. They are sent and not waited for; a script that is alone needs none.
+/// The savepoints of a group's scripts, and how long these wait. All of it is sent and not waited for. A group of one needs no
+/// savepoint: what undoes its script undoes all.
 struct Savepoints<'s> {
     session: &'s Session,
-    needed: bool,
+    waits: Waits,
+    shared: bool,
     next: &'static str,
 }
 
 impl<'s> Savepoints<'s> {
-    fn of(session: &'s Session, needed: bool) -> Self {
-        Self { session, needed, next: "SET LOCAL lock_timeout = '10ms'; SAVEPOINT script" }
+    fn of(session: &'s Session, waits: Waits, shared: bool) -> Self {
+        let next = match (waits, shared) {
+            (Waits::AsLongAsItTakes, _) => "",
+            (Waits::AMoment, false) => "SET LOCAL lock_timeout = '10ms'",
+            (Waits::AMoment, true) => "SET LOCAL lock_timeout = '10ms'; SAVEPOINT script",
+        };
+        Self { session, waits, shared, next }
     }
 
     fn set(&mut self) {
@@ -205,7 +255,9 @@ impl<'s> Savepoints<'s> {
     }
 
     fn undo(&self) {
-        self.say("ROLLBACK TO SAVEPOINT script");
+        if self.shared {
+            self.say("ROLLBACK TO SAVEPOINT script");
+        }
     }
 
     /// Where one has waited in vain others may do so too: they wait less.
@@ -215,11 +267,17 @@ impl<'s> Savepoints<'s> {
     }
 
     fn close(&self) {
-        self.say("RELEASE SAVEPOINT script; SET LOCAL lock_timeout TO DEFAULT");
+        match (self.waits, self.shared) {
+            (Waits::AsLongAsItTakes, _) => {}
+            (Waits::AMoment, false) => self.say("SET LOCAL lock_timeout TO DEFAULT"),
+            (Waits::AMoment, true) => {
+                self.say("RELEASE SAVEPOINT script; SET LOCAL lock_timeout TO DEFAULT");
+            }
+        }
     }
 
     fn say(&self, words: &'static str) {
-        if self.needed {
+        if !words.is_empty() {
             self.session.say(words);
         }
     }

@@ -113,11 +113,11 @@ impl Session {
     pub(in crate::store) async fn ask<T: Send + 'static>(
         &self,
         sql: &str,
-        params: &[Value],
+        params: Vec<impl ToSql + Send + Sync + 'static>,
         read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<UnderWay<Vec<T>>, StoreError> {
-        let statement = self.prepare(sql, params).await?;
-        let (client, params) = (Arc::clone(&self.client), params.to_vec());
+        let statement = self.prepare(sql, &params).await?;
+        let client = Arc::clone(&self.client);
         Ok(under_way(async move {
             let rows = client.query(&statement, &borrowed(&params)).await?;
             rows.iter().map(|row| read(&Row::Postgres(row))).collect()
@@ -138,7 +138,7 @@ impl Session {
         Ok(self.client.query(&statement, &borrowed(params)).await?)
     }
 
-    async fn prepare(&self, sql: &str, params: &[Value]) -> Result<tokio_postgres::Statement, StoreError> {
+    async fn prepare<P>(&self, sql: &str, params: &[P]) -> Result<tokio_postgres::Statement, StoreError> {
         let statement = self.client.prepare_cached(sql).await?;
         let wanted = statement.params().len();
         if wanted == params.len() {
@@ -178,6 +178,6 @@ fn under_way<T: Send + 'static>(
     async move { task.await.unwrap_or_else(|_| Err(StoreError::closed())) }.boxed()
 }
 
-fn borrowed(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+fn borrowed<P: ToSql + Sync>(params: &[P]) -> Vec<&(dyn ToSql + Sync)> {
     params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }

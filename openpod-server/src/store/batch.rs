@@ -1,0 +1,131 @@
+//! Statements that take any number of rows.
+//!
+//! PostgreSQL takes the rows as arrays, one for each column, so a statement is the same text for any number of them and
+//! costs little more for many than for one. SQLite, where a statement costs little, takes one row at a time.
+
+use super::Value;
+use super::dialect::Dialect;
+
+/// A column of the rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Column {
+    /// Of text.
+    Text(&'static str),
+    /// Of whole numbers.
+    Integer(&'static str),
+}
+
+impl Column {
+    fn name(self) -> &'static str {
+        let (Column::Text(name) | Column::Integer(name)) = self;
+        name
+    }
+
+    fn array(self) -> &'static str {
+        match self {
+            Column::Text(_) => "text[]",
+            Column::Integer(_) => "bigint[]",
+        }
+    }
+}
+
+/// Such a statement. What it returns, if it returns anything, is called `id`.
+#[derive(Debug)]
+pub(super) struct Batch {
+    of_one: String,
+    of_many: String,
+}
+
+impl Batch {
+    /// `sql` reads from what it is given, which is called `r`.
+    pub(super) fn new(columns: &[Column], sql: impl Fn(Dialect, &str) -> String) -> Self {
+        let each = |piece: &dyn Fn(usize, Column) -> String| {
+            let pieces = columns.iter().enumerate().map(|(n, column)| piece(n + 1, *column));
+            pieces.collect::<Vec<_>>().join(", ")
+        };
+        let row = each(&|n, column| format!("${n} AS {}", column.name()));
+        let arrays = each(&|n, column| format!("${n}::{}", column.array()));
+        let names = each(&|_, column| column.name().to_owned());
+        Self {
+            of_one: sql(Dialect::Sqlite, &format!("(SELECT {row}) AS r")),
+            of_many: sql(Dialect::Postgres, &format!("unnest({arrays}) AS r({names})")),
+        }
+    }
+
+    /// The statement with a parameter for each column.
+    pub(super) fn of_one(&self) -> &str {
+        &self.of_one
+    }
+
+    /// The statement with an array for each column.
+    pub(super) fn of_many(&self) -> &str {
+        &self.of_many
+    }
+}
+
+/// Rows for some statements, column by column.
+#[derive(Default)]
+pub(super) struct Rows(Vec<(&'static Batch, Vec<Vec<Value>>)>);
+
+impl Rows {
+    /// Adds a row.
+    pub(super) fn add(&mut self, batch: &'static Batch, row: &[Value]) {
+        let columns = self.of(batch, row.len());
+        columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value.clone()));
+    }
+
+    /// Adds all rows of others.
+    pub(super) fn extend(&mut self, others: Rows) {
+        for (batch, more) in others {
+            let columns = self.of(batch, more.len());
+            columns.iter_mut().zip(more).for_each(|(column, values)| column.extend(values));
+        }
+    }
+
+    fn of(&mut self, batch: &'static Batch, width: usize) -> &mut Vec<Vec<Value>> {
+        let known = self.0.iter().position(|(known, _)| std::ptr::eq(*known, batch));
+        let n = known.unwrap_or_else(|| {
+            self.0.push((batch, vec![Vec::new(); width]));
+            self.0.len() - 1
+        });
+        &mut self.0[n].1
+    }
+}
+
+impl IntoIterator for Rows {
+    type Item = (&'static Batch, Vec<Vec<Value>>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_engine_reads_the_rows_its_own_way() {
+        let columns = [Column::Text("id"), Column::Integer("at")];
+        let batch = Batch::new(&columns, |dialect, rows| format!("{dialect:?}: SELECT * FROM {rows}"));
+        assert_eq!(batch.of_one(), "Sqlite: SELECT * FROM (SELECT $1 AS id, $2 AS at) AS r");
+        assert_eq!(batch.of_many(), "Postgres: SELECT * FROM unnest($1::text[], $2::bigint[]) AS r(id, at)");
+    }
+
+    #[test]
+    fn rows_of_one_statement_come_together_in_their_order() {
+        let batch = || -> &'static Batch { Box::leak(Box::new(Batch::new(&[], |_, _| String::new()))) };
+        let (one, other) = (batch(), batch());
+        let row = |n| [Value::Integer(n), Value::Null];
+        let (mut rows, mut more) = (Rows::default(), Rows::default());
+        rows.add(one, &row(1));
+        more.add(other, &row(2));
+        more.add(one, &row(3));
+        more.add(other, &row(4));
+        rows.extend(more);
+        let found: Vec<Vec<Value>> = rows.into_iter().map(|(_, columns)| columns[0].clone()).collect();
+        let numbers = |numbers: [i64; 2]| numbers.map(Value::Integer).to_vec();
+        assert_eq!(found, [numbers([1, 3]), numbers([2, 4])]);
+    }
+}
