@@ -10,7 +10,7 @@ use openpod_sdk::api::{DeliveryId, EventKind, Timestamp, WebhookId};
 use super::{Asked, Row, StoreError, Tx, Value, params};
 
 /// How many deliveries one turn takes at most, so that little is sent twice when a process dies.
-const MOST_IN_A_TURN: usize = 100;
+const MOST_IN_A_TURN: usize = 250;
 
 /// Of how many webhooks the deliveries are read at once.
 const READ_AT_ONCE: usize = 15;
