@@ -1,6 +1,7 @@
-//! Writes go through a lane, and a few when it has more than it can take. A lane takes what has queued up as one group: one transaction for all, every script in a
-//! savepoint of its own, one commit, and only then the answers. So many callers share what a transaction costs, and the
-//! rows that many of them change, those of webhooks and agents, are changed once for all.
+//! Writes go through a lane, and through a few when it has more than it can take. A lane takes what has queued up as one
+//! group: one transaction for all, every script in a savepoint of its own, one commit, and only then the answers. So many
+//! callers share what a transaction costs, and the rows that many of them change, those of webhooks and agents, are
+//! changed once for all.
 //!
 //! ```text
 //!   queue ─▶ lane ─▶ BEGIN, the time ─▶ script ─▶ script ─▶ … ─▶ settle ─▶ COMMIT ─▶ answers
@@ -230,8 +231,8 @@ async fn write(
     Ok(in_the_way)
 }
 
-/// The savepoints of a group's scripts, and how long these wait. All of it is sent and not waited for. A group of one needs no
-/// savepoint: what undoes its script undoes all.
+/// The savepoints of a group's scripts, and how long these wait. All of it is sent and not waited for. A group of one
+/// needs no savepoint: what undoes its script undoes all.
 struct Savepoints<'s> {
     session: &'s Session,
     waits: Waits,
