@@ -299,3 +299,28 @@ async fn nothing_that_prints_shows_the_key() {
     let error = client.me().await.unwrap_err();
     assert!(!format!("{client:?} {error:?} {error}").contains(KEY));
 }
+
+#[tokio::test]
+async fn a_service_that_takes_no_connection_is_given_up_as_not_reached() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    // What the system takes in for a listener that accepts nobody is filled, until it leaves out who comes.
+    let moment = Duration::from_millis(50);
+    let fill = || std::net::TcpStream::connect_timeout(&address, moment).ok();
+    let taken_in: Vec<_> = std::iter::from_fn(fill).collect();
+    let hour = Duration::from_secs(3_600);
+    let retry = RetryPolicy { attempts: 2, base: Duration::ZERO, ..RetryPolicy::default() };
+    let client = Client::builder(format!("http://{address}"))
+        .key(KEY)
+        .retry(retry)
+        .connect_timeout(moment)
+        .attempt_timeout(hour)
+        .operation_timeout(hour)
+        .build()
+        .unwrap();
+    let refused = ends("a call to nobody", client.create_ticket(&ticket())).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unreachable);
+    drop((listener, taken_in));
+}
