@@ -3,6 +3,7 @@
 //! Whoever carries out an effect that was begun before (`again`) looks first whether it was done: at the ticket, at
 //! the branch, at the pull request, at the comments. So each takes place once, whatever was interrupted.
 
+mod ahead;
 mod behind;
 mod failure;
 mod forge;
@@ -36,7 +37,9 @@ use crate::config::{Executor, GitSettings};
 use crate::crash;
 use crate::job::policy::Policy;
 use crate::job::{Effect, Failure, Input, Job, Me};
-use crate::workspace::{JobKey, Workspaces};
+use crate::workspace::{Advertised, JobKey, Workspaces};
+use ahead::Ahead;
+use platform::Told;
 use run::Runs;
 use tokens::Tokens;
 
@@ -78,6 +81,10 @@ pub struct Effects {
     helper: PathBuf,
     tokens: Tokens,
     runs: Runs,
+    /// The branches of tickets that are being claimed.
+    ahead: Ahead<Option<Advertised>>,
+    /// What workers must know whose workspaces are being prepared.
+    told: Ahead<Told>,
 }
 
 /// What effects are made of.
@@ -144,6 +151,8 @@ impl Effects {
             helper,
             tokens,
             runs,
+            ahead: Ahead::default(),
+            told: Ahead::default(),
         }
     }
 

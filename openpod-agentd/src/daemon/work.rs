@@ -175,9 +175,12 @@ impl Daemon {
                 return Ok(());
             }
             if let Some(ticket) = revised {
+                self.jobs.get(&ticket).into_iter().for_each(|job| self.effects.look_ahead(job));
                 Box::pin(self.tell(&ticket, Input::Due, None)).await?;
-            } else if let Some(candidate) = self.assigned.pop_front().or_else(|| self.free.pop_front()) {
-                self.begin(candidate).await?;
+            } else if let Some(candidate) = self.assigned.pop_front() {
+                self.begin(candidate, true).await?;
+            } else if let Some(candidate) = self.free.pop_front() {
+                self.begin(candidate, false).await?;
             }
         }
     }
@@ -203,7 +206,9 @@ impl Daemon {
         self.policy.tickets.max_concurrent.saturating_sub(self.places_taken())
     }
 
-    async fn begin(&mut self, candidate: Candidate) -> Result<(), DaemonError> {
+    /// Begins a ticket. One that is `ours` already will be claimed, most likely; about one that is nobody's nothing is asked
+    /// before.
+    async fn begin(&mut self, candidate: Candidate, ours: bool) -> Result<(), DaemonError> {
         let now = self.clock.now();
         if let Some(job) = self.jobs.get(&candidate.ticket) {
             // What was ours, and is not any more, comes back to us only when somebody assigns it; what another was faster
@@ -219,6 +224,9 @@ impl Daemon {
         }
         tracing::info!(number = candidate.number, title = candidate.title, "a ticket was found");
         let job = Job::new(candidate, &self.branch_prefix, now);
+        if ours {
+            self.effects.look_ahead(&job);
+        }
         let effect = job.pending();
         self.enact(job, effect, Vec::new()).await
     }

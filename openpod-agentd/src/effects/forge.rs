@@ -24,22 +24,25 @@ pub struct Forges {
     silence: Duration,
     /// By the address of the API. What they need for TLS is read once for each.
     known: Arc<Mutex<HashMap<Url, Octocrab>>>,
+    /// The default branches of repositories, as they were seen last.
+    defaults: Arc<Mutex<HashMap<Url, String>>>,
 }
 
 impl Forges {
     /// Knows none yet.
     pub fn new(silence: Duration) -> Self {
-        Self { silence, known: Arc::default() }
+        Self { silence, known: Arc::default(), defaults: Arc::default() }
     }
 
     /// The repository that this token is for.
     pub(super) fn of(&self, token: ScopedToken) -> Result<Forge, Failure> {
-        let ScopedToken { token, api_url, owner, name, .. } = token;
+        let ScopedToken { token, api_url, clone_url, owner, name, .. } = token;
         let client = self.connections(&api_url).and_then(|client| client.user_access_token(token));
         let client = client.map_err(|error| {
             Failure::lasting(Class::Platform, format!("no client for {api_url}: {}", text(&error)))
         })?;
-        Ok(Forge { client, repository: format!("/repos/{owner}/{name}"), owner })
+        let defaults = Arc::clone(&self.defaults);
+        Ok(Forge { client, repository: format!("/repos/{owner}/{name}"), owner, clone_url, defaults })
     }
 
     fn connections(&self, api_url: &Url) -> octocrab::Result<Octocrab> {
@@ -64,6 +67,9 @@ pub(super) struct Forge {
     pub(super) owner: String,
     /// The route that all of its routes begin with.
     pub(super) repository: String,
+    /// What tells it apart from every other one.
+    clone_url: Url,
+    defaults: Arc<Mutex<HashMap<Url, String>>>,
 }
 
 /// What is read of a repository.
@@ -88,19 +94,39 @@ impl Forge {
     /// told here, for whatever reason; git finds out then, and says what is wrong.
     pub(super) async fn look(&self, base: Option<&str>, own: &str) -> Option<Advertised> {
         let base = async {
-            let name = match base {
-                Some(name) => name.to_owned(),
-                None => {
-                    self.client.get::<Repository, _, ()>(&self.repository, None).await.ok()?.default_branch
-                }
-            };
-            Some((self.tip(&name).await??, name))
+            match base {
+                Some(name) => Some((self.tip(name).await??, name.to_owned())),
+                None => self.default_tip().await,
+            }
         };
         let (base, own_tip) = tokio::join!(base, self.tip(own));
         let ((tip, default_branch), own_tip) = (base?, own_tip?);
         let heads = std::iter::once((default_branch.clone(), tip));
         let heads = heads.chain(own_tip.map(|tip| (own.to_owned(), tip))).collect();
         Some(Advertised { default_branch: Some(default_branch), heads })
+    }
+
+    /// `GET /repos/{owner}/{repo}`, and where its default branch is. That is asked at the same time, if it is the one that
+    /// was the default when it was last seen.
+    async fn default_tip(&self) -> Option<(Sha, String)> {
+        let defaults = || self.defaults.lock().unwrap_or_else(PoisonError::into_inner);
+        let likely = defaults().get(&self.clone_url).cloned();
+        let likely_tip = async {
+            match &likely {
+                Some(name) => self.tip(name).await.flatten(),
+                None => None,
+            }
+        };
+        let about = self.client.get::<Repository, _, ()>(&self.repository, None);
+        let (about, likely_tip) = tokio::join!(about, likely_tip);
+        let name = about.ok()?.default_branch;
+        match likely_tip.filter(|_| likely.as_ref() == Some(&name)) {
+            Some(tip) => Some((tip, name)),
+            None => {
+                defaults().insert(self.clone_url.clone(), name.clone());
+                Some((self.tip(&name).await??, name))
+            }
+        }
     }
 
     /// `GET /repos/{owner}/{repo}/git/ref/heads/{branch}`; `Some(None)` when there is no such branch.
@@ -229,6 +255,22 @@ mod tests {
         answers(&server, "/git/ref/heads/openpod/ticket-7", own).await;
         let found = forge.look(Some("trunk"), "openpod/ticket-7").await.unwrap();
         assert_eq!(found.head("openpod/ticket-7").unwrap().as_str(), b);
+    }
+
+    #[tokio::test]
+    async fn a_default_branch_is_known_by_what_the_forge_says_now_and_not_by_what_it_said_before() {
+        let server = MockServer::start().await;
+        let ((old, was), (new, is)) = (tip("a"), tip("b"));
+        answers(&server, "/git/ref/heads/master", was).await;
+        answers(&server, "/git/ref/heads/main", is).await;
+        let forge = forge(&server);
+        for (name, sha) in [("master", &old), ("master", &old), ("main", &new), ("main", &new)] {
+            let about = ResponseTemplate::new(200).set_body_json(json!({"default_branch": name}));
+            let _said = Mock::given(path(REPOSITORY)).respond_with(about).mount_as_scoped(&server).await;
+            let found = forge.look(None, "own").await.unwrap();
+            assert_eq!(found.default_branch.as_deref(), Some(name));
+            assert_eq!(found.heads, [(name.to_owned(), sha.parse().unwrap())]);
+        }
     }
 
     #[tokio::test]

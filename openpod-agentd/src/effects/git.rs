@@ -12,14 +12,11 @@ use crate::credentials::{Origin, TokenSource};
 use crate::git::{GitErrorKind, Sha};
 use crate::job::{Change, Class, Failure, Input, Job};
 use crate::wording;
-use crate::workspace::{Advertised, Branches, Collected, CommitMessage, WorkspaceError};
+use crate::workspace::{Branches, Collected, CommitMessage, WorkspaceError};
 
 /// A token works some seconds after it was made: 401 and 403 within that time mean nothing.
 pub(super) const SETTLING: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_millis(2500)];
-
-/// After this git is asked.
-const FOR_A_LOOK: Duration = Duration::from_secs(10);
 
 impl Effects {
     async fn origin(&self, job: &Job) -> Result<(Arc<dyn TokenSource>, Origin), Failure> {
@@ -28,25 +25,25 @@ impl Effects {
         Ok((tokens, origin))
     }
 
-    /// Mirror, workspace and branch. A workspace that is there stays as it is.
+    /// Mirror, workspace and branch. A workspace that is there stays as it is. What the worker must know is asked meanwhile.
     pub(super) async fn prepare(&self, job: &Job) -> Outcome {
+        self.told.ask(&job.ticket, self.gather(job));
+        self.make_ready(job).await
+    }
+
+    pub(super) async fn make_ready(&self, job: &Job) -> Outcome {
         let (tokens, origin) = self.origin(job).await?;
         let key = key_of(job);
-        let seen = if self.workspaces.is_prepared(&key) { None } else { self.look_at_branches(job).await };
+        let seen = match self.ahead.answer(&job.ticket).await {
+            _ if self.workspaces.is_prepared(&key) => None,
+            Some(seen) => seen,
+            None => self.branches(job).await,
+        };
         let branches = Branches { base: job.base_branch.as_deref(), own: &job.branch, seen: seen.as_ref() };
         let prepared =
             settled(|| self.workspaces.prepare(&key, &origin, branches, Arc::clone(&tokens))).await?;
         let pushed = (prepared.head != prepared.base).then(|| prepared.head.to_string());
         Ok(Input::Prepared { pushed, base_branch: prepared.base_branch })
-    }
-
-    /// What the remote has, asked over a connection that is there already. Git, which needs one of its own and several
-    /// processes, asks when this says nothing.
-    async fn look_at_branches(&self, job: &Job) -> Option<Advertised> {
-        let token = self.tokens.of(&job.project).token(false).await.ok()?;
-        let forge = self.forges.of(token).ok()?;
-        let look = forge.look(job.base_branch.as_deref(), &job.branch);
-        tokio::time::timeout(FOR_A_LOOK, look).await.ok().flatten()
     }
 
     /// The worker's changes as a commit. The time makes it the same commit however often it is collected.
@@ -103,6 +100,8 @@ impl Effects {
 
     /// Stops what still runs, then removes the workspace. Work that was not pushed is kept.
     pub(super) async fn clean(&self, job: &Job) -> Outcome {
+        self.ahead.drop(&job.ticket);
+        self.told.drop(&job.ticket);
         self.end_runs(job).await?;
         crash::point("clean/ended");
         self.discard_scratch(job).await;

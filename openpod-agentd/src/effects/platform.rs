@@ -3,11 +3,11 @@
 use openpod_sdk::api::github::DeliverableCheck;
 use openpod_sdk::api::knowledge::KnowledgeFilter;
 use openpod_sdk::api::tickets::{Deliverable, Ticket, TicketPatch, UpdatedTicket};
-use openpod_sdk::api::{Patch, PositionId, TicketId, TicketStatus};
+use openpod_sdk::api::{Patch, PositionId, ProjectId, TicketId, TicketStatus};
 use openpod_sdk::client::CallOptions;
 use openpod_sdk::{Client, Error, api};
 
-use super::failure::{failure_of, is_about_the_ticket, is_out_of_sight};
+use super::failure::{failure_of, is_about_the_ticket, is_out_of_sight, of_token};
 use super::{Effects, Outcome};
 use crate::crash;
 use crate::credentials::TokenSource;
@@ -45,15 +45,43 @@ pub async fn apply(client: &Client, position: &PositionId, letter: String) -> Re
     }
 }
 
+/// What a worker must know.
+pub(super) struct Told {
+    ticket: Result<Option<Box<Ticket>>, Failure>,
+    /// Owner and name.
+    repository: Result<String, Failure>,
+    knowledge: Result<Vec<Reference>, Failure>,
+}
+
+/// What the project knows: at most the 100 most important entries. A platform may keep it from us.
+async fn knowledge(client: &Client, project: ProjectId) -> Result<Vec<Reference>, Failure> {
+    let filter = KnowledgeFilter { limit: Some(100), ..KnowledgeFilter::of(project) };
+    let page = match client.search_knowledge(&filter).await {
+        Ok(page) => page.data,
+        Err(error) if is_out_of_sight(&error) => Vec::new(),
+        Err(error) => return Err(failure_of(&error)),
+    };
+    let reference = |entry: api::knowledge::Knowledge| Reference {
+        title: entry.title,
+        content: entry.content,
+        category: entry.category,
+        importance: entry.importance,
+    };
+    Ok(page.into_iter().map(reference).collect())
+}
+
+fn standing_in(ticket: &Ticket, me: &Me) -> Standing {
+    let assignee = ticket.assignee_agent_key_id.as_ref();
+    standing_of(&me.id, assignee, &ticket.status, ticket.approval_status.as_ref(), ticket.version)
+}
+
 impl Effects {
     /// The ticket and where it stands.
     pub(super) async fn standing(&self, job: &Job) -> Result<(Option<Box<Ticket>>, Standing), Failure> {
         let Some(ticket) = look(&self.client, &job.ticket).await? else {
             return Ok((None, Standing::NotOurs));
         };
-        let assignee = ticket.assignee_agent_key_id.as_ref();
-        let approval = ticket.approval_status.as_ref();
-        let standing = standing_of(&self.me.id, assignee, &ticket.status, approval, ticket.version);
+        let standing = standing_in(&ticket, &self.me);
         Ok((Some(ticket), standing))
     }
 
@@ -111,36 +139,36 @@ impl Effects {
 
     /// Gathers ticket, comments and knowledge, and writes them down for the run.
     pub(super) async fn brief(&self, job: &Job) -> Outcome {
-        let tokens = self.tokens.of(&job.project);
-        let (found, origin, knowledge) =
-            tokio::join!(self.standing(job), tokens.token(false), self.knowledge(job));
-        let (ticket, standing) = found?;
-        let Some(ticket) = ticket.filter(|_| standing != Standing::NotOurs) else {
+        let told = match self.told.answer(&job.ticket).await {
+            // A refusal may be over by now.
+            Some(Told { ticket: Ok(ticket), repository: Ok(repository), knowledge: Ok(knowledge) }) => {
+                (ticket, repository, knowledge)
+            }
+            _ => {
+                let Told { ticket, repository, knowledge } = self.gather(job).await;
+                (ticket?, repository?, knowledge?)
+            }
+        };
+        let (ticket, repository, knowledge) = told;
+        let is_ours = |ticket: &Ticket| standing_in(ticket, &self.me) != Standing::NotOurs;
+        let Some(ticket) = ticket.filter(|ticket| is_ours(ticket)) else {
             return Err(Failure::not_ours("the ticket is not ours any more"));
         };
-        let origin = origin.map_err(|error| super::failure::of_token(&error))?;
-        let repository = format!("{}/{}", origin.owner, origin.name);
-        let knowledge = knowledge?;
         let assignment = Assignment::new(job, &self.me, &ticket, repository, knowledge);
         self.write_assignment(job, &assignment).await?;
         Ok(Input::Briefed)
     }
 
-    /// What the project knows: at most the 100 most important entries. A platform may keep it from us.
-    async fn knowledge(&self, job: &Job) -> Result<Vec<Reference>, Failure> {
-        let filter = KnowledgeFilter { limit: Some(100), ..KnowledgeFilter::of(job.project.clone()) };
-        let page = match self.client.search_knowledge(&filter).await {
-            Ok(page) => page.data,
-            Err(error) if is_out_of_sight(&error) => Vec::new(),
-            Err(error) => return Err(failure_of(&error)),
-        };
-        let reference = |entry: api::knowledge::Knowledge| Reference {
-            title: entry.title,
-            content: entry.content,
-            category: entry.category,
-            importance: entry.importance,
-        };
-        Ok(page.into_iter().map(reference).collect())
+    /// Asks for what the worker must know.
+    pub(super) fn gather(&self, job: &Job) -> impl Future<Output = Told> + Send + use<> {
+        let (client, tokens) = (self.client.clone(), self.tokens.of(&job.project));
+        let (ticket, project) = (job.ticket.clone(), job.project.clone());
+        async move {
+            let (ticket, origin, knowledge) =
+                tokio::join!(look(&client, &ticket), tokens.token(false), knowledge(&client, project));
+            let repository = origin.map(|origin| format!("{}/{}", origin.owner, origin.name));
+            Told { ticket, repository: repository.map_err(|error| of_token(&error)), knowledge }
+        }
     }
 
     /// `POST /github/verify-deliverable` must say yes, and must have seen the commit that was pushed.

@@ -123,7 +123,7 @@ impl Effects {
             _ => {
                 self.end_all_below(&directory, true).await?;
                 if !self.workspaces.is_whole(&key_of(job)) {
-                    self.prepare(job).await?;
+                    self.make_ready(job).await?;
                 }
                 self.workspaces.note_worker(&key_of(job)).map_err(|error| of_workspace(&error))?;
                 let place = Place::beside(&free);

@@ -4,7 +4,7 @@
 //! Only what belongs to the daemon is treated so, and only refs that nobody else writes: never a workspace that a worker
 //! has seen.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -38,22 +38,15 @@ pub(super) fn borrow(borrower: &Path, lender: &Path) -> Result<(), WorkspaceErro
     fs::write(&file, format!("{}\n", lender.join("objects").display())).map_err(at(&file))
 }
 
-/// Gives a new repository its first refs, durable at once.
+/// Gives a new repository its first refs, which are no more durable than the rest of it.
 pub(super) fn write_first_refs(git_dir: &Path, refs: &[(&str, &Sha)]) -> Result<(), WorkspaceError> {
-    let file = note_first_refs(git_dir, refs)?;
-    File::open(&file).and_then(|open| open.sync_all()).map_err(at(&file))
-}
-
-/// The same where the files around it are not durable either. Returns the file that holds them.
-pub(super) fn note_first_refs(git_dir: &Path, refs: &[(&str, &Sha)]) -> Result<PathBuf, WorkspaceError> {
     let mut lines: Vec<String> = refs.iter().map(|(name, sha)| format!("{sha} {name}\n")).collect();
     lines.sort_by(|one, other| {
         one.split_once(' ').map(|(_, name)| name).cmp(&other.split_once(' ').map(|(_, name)| name))
     });
     let file = git_dir.join("packed-refs");
     let text = format!("# pack-refs with: sorted \n{}", lines.concat());
-    fs::write(&file, text).map_err(at(&file))?;
-    Ok(file)
+    fs::write(&file, text).map_err(at(&file))
 }
 
 /// Moves a ref as git does it: the new value under a lock, durable, then under its own name.

@@ -226,7 +226,7 @@ impl Workspaces {
         );
         append(&git_dir.join("config"), &config)?;
         let (own, from) = (format!("refs/heads/{branch}"), format!("refs/remotes/origin/{base_branch}"));
-        bare::note_first_refs(&git_dir, &[(&own, &refs.published), (&from, &refs.base)])?;
+        bare::write_first_refs(&git_dir, &[(&own, &refs.published), (&from, &refs.base)])?;
         let head = git_dir.join("HEAD");
         fs::write(&head, format!("ref: {own}\n")).map_err(at(&head))?;
         crash::point("prepare/workspace-unfinished");
