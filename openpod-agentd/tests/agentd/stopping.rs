@@ -100,6 +100,12 @@ pub(crate) fn program_with(
     more: &str,
     prepare: impl FnOnce(&mut tokio::process::Command),
 ) -> Child {
+    let mut command = command(Path::new(env!("CARGO_BIN_EXE_openpod-agentd")), home, worker, more);
+    prepare(&mut command);
+    command.spawn().unwrap()
+}
+
+fn command(program: &Path, home: &Home, worker: &str, more: &str) -> tokio::process::Command {
     let config = home.path("agentd.toml");
     let text = format!(
         "data_dir = {:?}\n[server]\nurl = {:?}\n[heartbeat]\ninterval_seconds = 0.1\n\
@@ -109,15 +115,14 @@ pub(crate) fn program_with(
         home.path("signs"),
     );
     std::fs::write(&config, text).unwrap();
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"));
+    let mut command = tokio::process::Command::new(program);
     command
         .args(["run", "--log-format", "json", "--config"])
         .arg(&config)
         .env("OPENPOD_AGENTD_SERVER__KEY", "opk_secret_of_the_agent")
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    prepare(&mut command);
-    command.spawn().unwrap()
+    command
 }
 
 pub(crate) fn kill(signal: &str, process: &str) {
@@ -183,6 +188,42 @@ async fn a_daemon_that_is_killed_finds_its_run_again_and_starts_nothing_beside_i
     let why = asked(&home, "why");
     assert!(why.starts_with("#7 Greet the world: delivered; it waits for others\n"), "{why}");
     assert!(why.contains("running -> ran") && why.contains("(restarted, so: run)"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_whose_program_was_replaced_meanwhile_finds_its_run_again() {
+    let home = Home::new().await;
+    let installed = home.path("openpod-agentd");
+    let install = || {
+        let new = home.path("openpod-agentd.new");
+        // Copied by another process: one that is started here meanwhile would hold it open for writing, and it could not be run.
+        let copy =
+            std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_openpod-agentd")).arg(&new).status();
+        assert!(copy.unwrap().success());
+        std::fs::rename(&new, &installed).unwrap();
+    };
+    install();
+    let mut old = command(&installed, &home, &waiting(&home), "").spawn().unwrap();
+    let worker = until_begun(&home, 1).await;
+    install();
+    let shim = Path::new("/proc").join(shim_of(&worker));
+    let program = std::fs::read_link(shim.join("exe")).unwrap();
+    assert!(
+        program.to_string_lossy().ends_with(" (deleted)"),
+        "it runs what is not there any more: {program:?}"
+    );
+    old.kill().await.unwrap();
+    let looked = home.platform.world().count("GET /heartbeat");
+    let new = command(&installed, &home, &waiting(&home), "").spawn().unwrap();
+    home.platform.until("it is back", |world| world.count("GET /heartbeat") > looked + 2).await;
+    assert!(lives(&worker) && lives(&shim));
+    std::fs::write(home.sign("gate"), "").unwrap();
+    home.until_delivered().await;
+    terminate(&new);
+    assert!(new.wait_with_output().await.unwrap().status.success());
+    assert_delivered_once(&home, "attempt 1\n");
+    assert_eq!(begun(&home).len(), 1, "it was started once");
+    assert_eq!(asked(&home, "logs"), "at work\n");
 }
 
 /// What the program answers to a question about the ticket.

@@ -17,10 +17,6 @@ const MIDDLE: Duration = Duration::from_millis(20);
 const LATE: Duration = Duration::from_millis(100);
 /// What a worker's end may take once nobody wants its work any more.
 const DROPPED: Duration = Duration::from_secs(1);
-/// Its multiples, without their whole part, are spread as evenly as can be, however many there are.
-const GOLDEN: f64 = 0.618_033_988_749_895;
-/// As many means as there are batches tell how much chance there is in the mean of all.
-const BATCHES: usize = 10;
 
 pub(crate) async fn measure(options: &Options) -> Table {
     let mut table = Table::new("From the platform's word to the worker's first line, with a warm mirror");
@@ -59,13 +55,29 @@ pub(crate) async fn measure(options: &Options) -> Table {
     table
 }
 
-/// The standard error of a mean in seconds, by the means of batches that are each as evenly spread as all.
+/// The standard error in seconds of the mean of times that each began one step later within the interval than the one before,
+/// so that it should be one step shorter. What is left of the difference is chance; but where the next look is the first that
+/// is too late, it is the interval.
 fn chance(times: &[Duration]) -> f64 {
-    let means: Vec<f64> =
-        times.chunks(times.len().div_ceil(BATCHES).max(1)).map(|batch| mean(batch).as_secs_f64()).collect();
-    let (count, middle) = (means.len() as f64, mean(times).as_secs_f64());
-    let squares: f64 = means.iter().map(|mean| (mean - middle).powi(2)).sum();
-    (squares / (count - 1.0).max(1.0) / count).sqrt()
+    let step = INTERVAL.as_secs_f64() / times.len() as f64;
+    let differences = times.windows(2).map(|pair| pair[1].as_secs_f64() - pair[0].as_secs_f64() + step);
+    let mut squares: Vec<f64> = differences.map(|difference| difference.powi(2)).collect();
+    squares.sort_unstable_by(f64::total_cmp);
+    squares.pop();
+    let count = squares.len().max(1) as f64;
+    (squares.iter().sum::<f64>() / 2.0 / count / times.len() as f64).sqrt()
+}
+
+/// Every number below `count` once, neighbours far from each other in time, as what a machine does to all is to be.
+fn scattered(count: usize) -> impl Iterator<Item = usize> {
+    let common = |mut one: usize, mut other: usize| {
+        while other > 0 {
+            (one, other) = (other, one % other);
+        }
+        one
+    };
+    let apart = (count * 5 / 8 + 1..).find(|apart| common(*apart, count) == 1).unwrap_or(1);
+    (0..count).map(move |turn| turn * apart % count)
 }
 
 /// Between the delivery at the daemon's door and the worker's first line.
@@ -92,7 +104,7 @@ async fn by_webhook(rounds: usize) -> Vec<Duration> {
     times
 }
 
-/// Between an assignment and the worker's first line, evenly over all phases of the interval.
+/// Between an assignment and the worker's first line, evenly over all phases of the interval, and in their order.
 async fn by_heartbeat(rounds: usize) -> Vec<Duration> {
     let stage = Stage::open().await;
     let ada = stage.hand("ada").await;
@@ -100,17 +112,15 @@ async fn by_heartbeat(rounds: usize) -> Vec<Duration> {
     let pace = format!("[heartbeat]\ninterval_seconds = {}\njitter = 0.0\n", INTERVAL.as_secs_f64());
     let config = format!("{pace}{}", starts.executor(WORK));
     let _daemon = Program::start(&home(&stage, "ada"), &stage.world.url, &ada.key, &config);
-    let mut times = Vec::new();
-    for round in 0..rounds + WARM {
+    let mut times = vec![Duration::ZERO; rounds];
+    for place in std::iter::repeat_n(0, WARM).chain(scattered(rounds)) {
         // A daemon looks when it is done with a ticket, so that is where its intervals begin.
-        tokio::time::sleep(INTERVAL.mul_f64((round as f64 * GOLDEN).fract())).await;
+        tokio::time::sleep(INTERVAL.mul_f64((place as f64 + 0.5) / rounds as f64)).await;
         let (ticket, _) = stage.assign(&ada).await;
         let assigned = Instant::now();
         let runs = starts.next().await;
         stage.at_rest(&ticket).await;
-        if round >= WARM {
-            times.push(runs.saturating_duration_since(assigned));
-        }
+        times[place] = runs.saturating_duration_since(assigned);
     }
     stage.close().await;
     times
