@@ -93,7 +93,9 @@ fn pause(pace: &Pace, failures: u32, failure: Option<&Failure>, random: u64) -> 
     let chance = random as f64 / u64::MAX as f64;
     let jittered = |time: Duration| time.mul_f64(1.0 + pace.jitter * (chance - 0.5));
     if failures == 0 {
-        return jittered(pace.interval);
+        // News falls into long pauses more often than into short ones. With this it waits half an interval on average all
+        // the same, however much is left to chance.
+        return jittered(pace.interval).div_f64(1.0 + pace.jitter.powi(2) / 12.0);
     }
     let backed_off = pace.interval.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE);
     let asked = failure.and_then(|failure| failure.retry_after).unwrap_or_default();
@@ -123,6 +125,21 @@ mod tests {
         let mut limited = Failure::passing(Class::Platform, "429");
         limited.retry_after = Some(Duration::from_secs(300));
         assert_eq!(secs(1, Some(&limited), half), 330.0);
+    }
+
+    #[test]
+    fn news_waits_half_an_interval_on_average_however_much_is_left_to_chance() {
+        let (minute, count) = (Duration::from_secs(60), 10_000_u64);
+        for jitter in [0.0, 0.2, 1.0] {
+            let pace = Pace { interval: minute, jitter, scout: minute, look_again: minute };
+            let chances = (0..count).map(|number| u64::MAX / count * number);
+            let pauses: Vec<f64> =
+                chances.map(|chance| pause(&pace, 0, None, chance).as_secs_f64()).collect();
+            let (all, squares) =
+                (pauses.iter().sum::<f64>(), pauses.iter().map(|pause| pause.powi(2)).sum::<f64>());
+            let waits = squares / 2.0 / all;
+            assert!((waits - 30.0).abs() < 0.01, "{waits} with {jitter}");
+        }
     }
 
     #[test]
