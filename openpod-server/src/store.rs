@@ -243,7 +243,8 @@ impl Store {
         matches!(self.engine, Engine::Postgres(_))
     }
 
-    /// Runs a script on a snapshot. It cannot change anything.
+    /// Runs a script on a snapshot. It cannot change anything. What it saw is on disk when it answers, except that on a
+    /// PostgreSQL with several servers a commit of another's may be seen a moment before.
     pub async fn read<T, E, S>(&self, script: S) -> Result<T, E>
     where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
@@ -255,6 +256,18 @@ impl Store {
             Engine::Sqlite(engine) => engine.read(script).await,
             Engine::Postgres(engine) => engine.read(script).await,
         }
+    }
+
+    /// The same, where what is seen may not be on disk yet.
+    async fn glimpse<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let Engine::Postgres(engine) = &self.engine else { return self.read(script).await };
+        self.counts.reads.fetch_add(1, Ordering::Relaxed);
+        engine.glimpse(script).await
     }
 
     /// Runs a script as one transaction. `Ok` means that all of it is on disk, `Err` that none of it is. When others who

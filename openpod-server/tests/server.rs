@@ -11,6 +11,7 @@ mod server {
     mod databases;
     mod db_command;
     mod deliveries;
+    mod flushes;
     mod full_disk;
     mod github;
     mod heartbeat;

@@ -35,6 +35,17 @@ impl Dialect {
         }
     }
 
+    /// Joins to the rows of a batch what a table has for each, of which only the `id` is to be read. On PostgreSQL each row
+    /// is looked up by itself: a plan that joined the tables otherwise, made while they were small, would outlive that.
+    pub(super) fn join(self, table: &str, name: &str, condition: &str, lock: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("JOIN {table} {name} ON {condition}"),
+            Dialect::Postgres => format!(
+                "CROSS JOIN LATERAL (SELECT {name}.id FROM {table} {name} WHERE {condition} {lock}) AS {name}"
+            ),
+        }
+    }
+
     /// Ends a `SELECT` of rows of a table that nobody else shall change before the transaction ends.
     pub(super) fn hold(self, table: &str) -> String {
         match self {

@@ -8,15 +8,14 @@ use openpod_sdk::api::{AgentKeyId, Timestamp};
 use super::batch::{Batch, Column};
 use super::{Asked, StoreError, Tx, params};
 
-/// Each change gets a later time than the last, so that two with the same time are one.
+/// In the order in which they are to be held. Each change gets a later time than the last, so that two with the same time are one.
 static MARKS: LazyLock<Batch> = LazyLock::new(|| {
     Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
+        let held = dialect.join("agents", "a", "a.id = r.id", &dialect.hold("a"));
         format!(
-            "WITH held AS MATERIALIZED (SELECT a.id AS agent, r.now AS now FROM agents a JOIN {rows} \
-             ON r.id = a.id ORDER BY a.id {}) \
+            "WITH held AS MATERIALIZED (SELECT a.id AS agent, r.now AS now FROM {rows} {held}) \
              UPDATE agents SET changed_at = CASE WHEN changed_at >= held.now THEN changed_at + 1 ELSE held.now END \
-             FROM held WHERE id = held.agent RETURNING id",
-            dialect.hold("a")
+             FROM held WHERE id = held.agent RETURNING id"
         )
     })
 });

@@ -22,28 +22,31 @@ static EVENTS: LazyLock<Batch> = LazyLock::new(|| {
         Column::Integer("now"),
     ];
     Batch::new(&columns, |dialect, rows| {
+        let webhooks = dialect.join(
+            "webhooks",
+            "w",
+            "w.agent_id = r.agent AND w.is_active = 1 AND EXISTS \
+             (SELECT 1 FROM webhook_events e WHERE e.webhook_id = w.id AND e.event IN (r.event, '*'))",
+            &dialect.keep("w"),
+        );
         format!(
             "INSERT INTO deliveries (id, webhook_id, project_id, event, body, status, next_attempt_at, created_at) \
              SELECT 'msg_' || id || CASE n WHEN 1 THEN '' ELSE '_' || n END, webhook, project, event, body, \
-             'pending', now, now FROM (SELECT asked.*, row_number() OVER (PARTITION BY id ORDER BY webhook) AS n \
-             FROM (SELECT r.*, w.id AS webhook FROM {rows} JOIN webhooks w ON w.agent_id = r.agent \
-             WHERE w.is_active = 1 AND w.id IN \
-             (SELECT e.webhook_id FROM webhook_events e WHERE e.event IN (r.event, '*')) ORDER BY w.id {}) \
-             AS asked) AS numbered RETURNING webhook_id AS id",
-            dialect.keep("w")
+             'pending', now, now FROM (SELECT r.*, w.id AS webhook, \
+             row_number() OVER (PARTITION BY r.id ORDER BY w.id) AS n FROM {rows} {webhooks}) AS numbered \
+             RETURNING webhook_id AS id"
         )
     })
 });
 
-/// That webhooks have a delivery which is due. It touches no row when a webhook was disabled meanwhile.
+/// That webhooks have a delivery which is due, in the order in which they are to be held. It touches no row when a webhook was disabled meanwhile.
 static DUE: LazyLock<Batch> = LazyLock::new(|| {
     Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
+        let held = dialect.join("webhooks", "w", "w.id = r.id AND w.is_active = 1", &dialect.hold("w"));
         format!(
-            "WITH held AS MATERIALIZED (SELECT w.id AS webhook, r.now AS now FROM webhooks w JOIN {rows} \
-             ON r.id = w.id WHERE w.is_active = 1 ORDER BY w.id {}) \
+            "WITH held AS MATERIALIZED (SELECT w.id AS webhook, r.now AS now FROM {rows} {held}) \
              UPDATE webhooks SET due_at = CASE WHEN due_at < held.now THEN due_at ELSE held.now END \
-             FROM held WHERE id = held.webhook RETURNING id",
-            dialect.hold("w")
+             FROM held WHERE id = held.webhook RETURNING id"
         )
     })
 });

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //!   read  ─▶ readers ─▶ the time, then BEGIN REPEATABLE READ READ ONLY ─▶ script
-//!   write ─▶ a lane ─▶ writers ─▶ BEGIN, then the time ─▶ scripts ─▶ COMMIT ─▶ signals ─▶ NOTIFY to the other processes
-//!              ▲                                           │
-//!              └─── undone by a deadlock, held up, lost ───┘    a few times, see [`retry`]
+//!   write ─▶ a lane ─▶ writers ─▶ BEGIN, then the time ─▶ scripts ─▶ COMMIT ─▶ flush ─▶ answers
+//!              ▲                                           │              │
+//!              └─── undone by a deadlock, held up, lost ───┘              └─▶ signals, NOTIFY to the other processes
+//!                        a few times, see [`retry`]
 //! ```
 //!
 //! The time is the database's, so that it means the same to all processes. [`session`] tells how it is put in order.
 
+mod flush;
 mod lanes;
 mod migration;
 mod peers;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinError;
 
@@ -28,8 +31,9 @@ use super::error::OpenError;
 use super::location::Address;
 use super::script::{deliver, perform};
 use super::signals::Signals;
-use super::times::Times;
+use super::times::{Times, Writing};
 use super::{Opening, Sources, StoreError, Tx};
+use flush::Flushes;
 use lanes::Lanes;
 use peers::Peers;
 use rounds::Rounds;
@@ -43,9 +47,10 @@ const CONNECTIONS: usize = 16;
 /// How long a transaction waits for a connection before it is told that the database is busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Statements that write go by keys, so a plan serves whatever their parameters are. Unasked, PostgreSQL would make some of
-/// these plans anew each time, which takes longer than what they are for.
-const SETTINGS_OF_WRITERS: &str = "SET plan_cache_mode TO force_generic_plan";
+/// Statements that write go by keys, so a plan serves whatever their parameters are, and however large the tables become.
+/// Unasked, PostgreSQL would make some of these plans anew each time, which takes longer than what they are for; and for a
+/// table that is still small it would make one that reads all of it, and keep that plan while the table grows.
+const SETTINGS_OF_WRITERS: &str = "SET plan_cache_mode TO force_generic_plan; SET enable_seqscan TO off";
 
 /// The connections of one process.
 #[derive(Debug, Clone)]
@@ -58,6 +63,7 @@ pub(super) struct Engine {
     peers: Arc<Peers>,
     rounds: Rounds,
     lanes: Lanes,
+    flushes: Flushes,
 }
 
 impl Engine {
@@ -81,6 +87,7 @@ impl Engine {
             signals,
             peers: Arc::new(peers),
             rounds: Rounds::default(),
+            flushes: Flushes::default(),
             lanes: Lanes::start().map_err(|_| OpenError::Interrupted)?,
         };
         Ok((engine, migrated))
@@ -103,6 +110,17 @@ impl Engine {
     }
 
     pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        E: From<StoreError>,
+    {
+        let answer = self.glimpse(script).await;
+        self.flushes.over().await;
+        answer
+    }
+
+    /// Reads what may not be on disk yet.
+    pub(super) async fn glimpse<T, E, S>(&self, script: S) -> Result<T, E>
     where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         E: From<StoreError>,
@@ -154,16 +172,24 @@ impl Engine {
         let answer = perform(script, &mut tx).await?;
         let wakes = tx.wakes_deliveries();
         drop(tx);
-        session.commit().await?;
-        drop(writing);
-        self.committed(wakes);
+        self.commit(session, writing, wakes).await?.await?;
         Ok(answer)
     }
 
-    /// Tells everybody who waits, here and elsewhere.
-    fn committed(&self, wakes: bool) {
+    /// Commits, and tells everybody who waits, here and elsewhere. What is still under way then is over when the commit is
+    /// on disk.
+    async fn commit(
+        &self,
+        session: Session,
+        writing: Option<Writing>,
+        wakes: bool,
+    ) -> Result<UnderWay<()>, StoreError> {
+        let flushing = self.flushes.begin();
+        let flushed = session.commit().await?;
+        drop(writing);
         self.signals.committed(wakes);
         self.peers.tell(wakes);
+        Ok(flushed.inspect(move |_| drop(flushing)).boxed())
     }
 }
 

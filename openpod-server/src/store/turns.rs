@@ -1,9 +1,11 @@
 //! How turns at webhooks ended: noted for many webhooks and deliveries with few statements.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use openpod_sdk::api::{DeliveryId, Timestamp, WebhookId};
 
+use super::batch::{Batch, Column};
 use super::webhooks::disabling;
 use super::{StoreError, Tx, Value, audit, params};
 use crate::domain::audit::Author;
@@ -57,6 +59,33 @@ impl Turn {
     }
 }
 
+static ATTEMPTS: LazyLock<Batch> = LazyLock::new(|| {
+    let columns = [
+        Column::Text("delivery"),
+        Column::Integer("number"),
+        Column::Integer("begun_at"),
+        Column::Integer("ended_at"),
+        Column::Integer("http_status"),
+        Column::Text("error"),
+    ];
+    Batch::new(&columns, |_, rows| {
+        format!(
+            "INSERT INTO delivery_attempts (delivery_id, attempt, begun_at, ended_at, http_status, error) \
+             SELECT r.delivery, r.number, r.begun_at, r.ended_at, r.http_status, r.error FROM {rows}"
+        )
+    })
+});
+
+/// Deliveries that succeeded.
+static DELIVERED: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(&[Column::Text("id"), Column::Integer("now")], |_, rows| {
+        format!(
+            "UPDATE deliveries SET status = 'delivered', attempts = attempts + 1, next_attempt_at = NULL, \
+             finished_at = r.now FROM {rows} WHERE deliveries.id = r.id RETURNING deliveries.id AS id"
+        )
+    })
+});
+
 /// What becomes of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
@@ -97,16 +126,8 @@ async fn hold(tx: &mut Tx<'_>, turns: &[&Turn]) -> Result<BTreeSet<WebhookId>, S
 
 /// Writes the attempts into the log.
 async fn log(tx: &mut Tx<'_>, attempts: &[&Attempt]) -> Result<(), StoreError> {
-    for some in attempts.chunks(5) {
-        let sql = format!(
-            "INSERT INTO delivery_attempts (delivery_id, attempt, begun_at, ended_at, http_status, error) VALUES {}",
-            rows(some.len(), 6)
-        );
-        let row = |attempt: &&Attempt| {
-            let Attempt { delivery, number, begun_at, ended_at, http_status, error, .. } = attempt;
-            params![delivery, number, begun_at, ended_at, http_status, error].to_vec()
-        };
-        tx.send(&sql, &some.iter().flat_map(row).collect::<Vec<_>>()).await?;
+    for Attempt { delivery, number, begun_at, ended_at, http_status, error, .. } in attempts {
+        tx.gather(&ATTEMPTS, params![delivery, number, begun_at, ended_at, http_status, error]).await?;
     }
     Ok(())
 }
@@ -115,23 +136,15 @@ async fn settle_deliveries(tx: &mut Tx<'_>, attempts: &[&Attempt]) -> Result<(),
     let now = tx.now();
     let (delivered, others): (Vec<&Attempt>, Vec<&Attempt>) =
         attempts.iter().partition(|attempt| attempt.fate == Fate::Delivered);
-    for some in delivered.chunks(31) {
-        let sql = format!(
-            "UPDATE deliveries SET status = 'delivered', attempts = attempts + 1, next_attempt_at = NULL, \
-             finished_at = $1 WHERE id IN ({})",
-            places(2, some.len())
-        );
-        let mut values = params![now].to_vec();
-        values.extend(some.iter().flat_map(|attempt| params![attempt.delivery].to_vec()));
-        tx.send(&sql, &values).await?;
-    }
+    let rows = delivered.iter().map(|attempt| params![attempt.delivery, now].to_vec());
+    let delivered = tx.write_rows(&DELIVERED, rows).await?;
     for Attempt { delivery, number, fate, .. } in others {
         let again = if let Fate::Again { at, .. } = fate { Some(at) } else { None };
         let (status, finished) = if again.is_some() { ("pending", None) } else { ("failed", Some(now)) };
         let sql = "UPDATE deliveries SET status = $2, attempts = $3, next_attempt_at = $4, finished_at = $5 WHERE id = $1";
         tx.send(sql, params![delivery, status, number, again, finished]).await?;
     }
-    Ok(())
+    tx.answer(delivered).await.map(|_| ())
 }
 
 /// Gives webhooks back: those that came out alike at once.

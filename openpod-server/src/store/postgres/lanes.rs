@@ -1,11 +1,11 @@
 //! Writes go through a lane, and through a few when it has more than it can take. A lane takes what has queued up as one
-//! group: one transaction for all, every script in a savepoint of its own, one commit, and only then the answers. So many
-//! callers share what a transaction costs, and the rows that many of them change, those of webhooks and agents, are
-//! changed once for all.
+//! group: one transaction for all, every script in a savepoint of its own, one commit, and only when it is on disk the
+//! answers. So many callers share what a transaction costs, and the rows that many of them change, those of webhooks and
+//! agents, are changed once for all.
 //!
 //! ```text
-//!   queue ─▶ lane ─▶ BEGIN, the time ─▶ script ─▶ script ─▶ … ─▶ settle ─▶ COMMIT ─▶ answers
-//!                                         │
+//!   queue ─▶ lane ─▶ BEGIN, the time ─▶ script ─▶ script ─▶ … ─▶ settle ─▶ COMMIT ─▶ next group
+//!                                         │                                  └─▶ flush ─▶ answers
 //!                                         └─ others were in its way ─▶ alone, a few times
 //! ```
 //!
@@ -22,13 +22,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use tokio::runtime::{self, Handle};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Engine;
 use super::retry::{Failure, Tries};
-use super::session::{self, Begun, Purpose, Session};
+use super::session::{self, Begun, Purpose, Session, UnderWay};
 use crate::store::script::{Ran, Repeatable};
 use crate::store::{StoreError, Tx};
 
@@ -38,6 +39,9 @@ const LANES: usize = 4;
 
 /// How many scripts a group has at most: it bounds how long the first waits for its answer.
 const LARGEST_GROUP: usize = 64;
+
+/// How many groups are on their way to disk at once, at most. While the disk works for some, the next is written.
+const FLUSHES: usize = 4;
 
 /// The lanes of one process. Clones share them.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ struct Shared {
     /// Dropped, it ends the thread.
     _open: oneshot::Sender<()>,
     inner: Mutex<Inner>,
+    /// Places for groups that are not on disk yet.
+    flushing: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -70,7 +76,8 @@ impl Lanes {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (thread, (open, ended)) = (runtime.handle().clone(), oneshot::channel::<()>());
         std::thread::Builder::new().name("writer".to_owned()).spawn(move || runtime.block_on(ended))?;
-        Ok(Self(Arc::new(Shared { thread, _open: open, inner: Mutex::default() })))
+        let flushing = Arc::new(Semaphore::new(FLUSHES));
+        Ok(Self(Arc::new(Shared { thread, _open: open, inner: Mutex::default(), flushing })))
     }
 
     /// Runs something on their thread, to its end also if nobody waits for it.
@@ -109,14 +116,11 @@ struct Lane {
 
 impl Lane {
     async fn run(mut self, engine: Engine) {
-        while let Some(mut group) = self.next() {
+        loop {
+            let place = Arc::clone(&self.lanes.0.flushing).acquire_owned().await;
+            let Some(mut group) = self.next() else { break };
             let written = write(&engine, &mut group, Waits::AMoment).await;
-            for (job, fate) in group.into_iter().zip(fates(written)) {
-                match fate {
-                    Fate::Over(outcome) => job.answer(outcome),
-                    Fate::Again(error) => drop(tokio::spawn(alone(engine.clone(), job, error))),
-                }
-            }
+            tokio::spawn(answer(engine.clone(), group, written).map(|()| drop(place)));
         }
     }
 
@@ -139,22 +143,43 @@ impl Drop for Lane {
 }
 
 /// What becomes of a script whose group is over.
+#[derive(Clone)]
 enum Fate {
     Over(Result<(), StoreError>),
     Again(StoreError),
 }
 
-/// The fates of a group's scripts, in order.
-fn fates(written: Result<Vec<Option<StoreError>>, Failure>) -> Box<dyn Iterator<Item = Fate> + Send> {
-    match written {
+/// What a group came to so far.
+struct Written {
+    /// For each script what was in its way, if anything was: it left nothing behind, and is to run again.
+    in_the_way: Vec<Option<StoreError>>,
+    /// When the answers may go out.
+    flushed: UnderWay<()>,
+}
+
+/// The fates of so many scripts of a group, in order, when it is on disk.
+async fn fates(written: Result<Written, Failure>, count: usize) -> Vec<Fate> {
+    let flushed = async {
+        let Written { in_the_way, flushed } = written?;
+        flushed.await.map_err(Failure::after_commit)?;
+        Ok(in_the_way)
+    };
+    match flushed.await {
         Ok(in_the_way) => {
-            Box::new(in_the_way.into_iter().map(|error| error.map_or(Fate::Over(Ok(())), Fate::Again)))
+            in_the_way.into_iter().map(|error| error.map_or(Fate::Over(Ok(())), Fate::Again)).collect()
         }
-        Err(Failure { error, may_pass: true }) => {
-            Box::new(std::iter::repeat_with(move || Fate::Again(error.clone())))
-        }
-        Err(Failure { error, .. }) => {
-            Box::new(std::iter::repeat_with(move || Fate::Over(Err(error.clone()))))
+        Err(Failure { error, may_pass: true }) => vec![Fate::Again(error); count],
+        Err(Failure { error, .. }) => vec![Fate::Over(Err(error)); count],
+    }
+}
+
+/// Answers the callers of a group, except those whose scripts run again.
+async fn answer(engine: Engine, group: Vec<Box<dyn Repeatable>>, written: Result<Written, Failure>) {
+    let fates = fates(written, group.len()).await;
+    for (job, fate) in group.into_iter().zip(fates) {
+        match fate {
+            Fate::Over(outcome) => job.answer(outcome),
+            Fate::Again(error) => drop(tokio::spawn(alone(engine.clone(), job, error))),
         }
     }
 }
@@ -164,7 +189,8 @@ async fn alone(engine: Engine, job: Box<dyn Repeatable>, mut last: StoreError) {
     let mut tries = Tries::new(Arc::clone(&engine.times.sources().randomness));
     let mut group = [job];
     while tries.again().await {
-        match fates(write(&engine, &mut group, Waits::AsLongAsItTakes).await).next() {
+        let written = write(&engine, &mut group, Waits::AsLongAsItTakes).await;
+        match fates(written, group.len()).await.pop() {
             Some(Fate::Again(error)) => last = error,
             Some(Fate::Over(outcome)) => {
                 return group.into_iter().for_each(|job| job.answer(outcome.clone()));
@@ -184,12 +210,8 @@ enum Waits {
     AsLongAsItTakes,
 }
 
-/// Writes a group. For each script what was in its way, if anything was: it left nothing behind, and is to run again.
-async fn write(
-    engine: &Engine,
-    group: &mut [Box<dyn Repeatable>],
-    waits: Waits,
-) -> Result<Vec<Option<StoreError>>, Failure> {
+/// Writes a group.
+async fn write(engine: &Engine, group: &mut [Box<dyn Repeatable>], waits: Waits) -> Result<Written, Failure> {
     let writing = engine.keeps_own_time.then(|| engine.times.begin_write());
     let own = writing.as_ref().map(|writing| writing.since());
     let begun = session::begin(&engine.writers, Purpose::Write, own).await;
@@ -218,17 +240,21 @@ async fn write(
         });
     }
     if !stays {
-        return Ok(in_the_way);
+        // What refused them may have been seen before it was on disk.
+        let flushes = engine.flushes.clone();
+        let flushed = async move {
+            flushes.over().await;
+            Ok(())
+        };
+        return Ok(Written { in_the_way, flushed: flushed.boxed() });
     }
     savepoints.close();
     // Whose statement it was that failed unwaited for shows when each runs alone.
     end.settle().await.map_err(|error| Failure { may_pass: shared || error.is_passing(), error })?;
     let wakes = end.wakes_deliveries();
     drop(end);
-    session.commit().await.map_err(Failure::at_commit)?;
-    drop(writing);
-    engine.committed(wakes);
-    Ok(in_the_way)
+    let flushed = engine.commit(session, writing, wakes).await.map_err(Failure::at_commit)?;
+    Ok(Written { in_the_way, flushed })
 }
 
 /// The savepoints of a group's scripts, and how long these wait. All of it is sent and not waited for. A group of one

@@ -1,8 +1,8 @@
 //! What may pass by itself is tried again: a deadlock, of which PostgreSQL undoes one side, and a connection that ended
 //! before its transaction was being committed. In both cases nothing of the transaction is left.
 //!
-//! A connection that ends while a commit is on its way is another matter: nobody knows whether it was made. The caller is
-//! told that it failed, and an idempotency key makes it safe to ask again.
+//! A connection that ends while a commit is on its way, or on its way to disk, is another matter: nobody knows whether it
+//! stays. The caller is told that it failed, and an idempotency key makes it safe to ask again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,10 @@ impl Failure {
 
     pub(super) fn at_commit(error: StoreError) -> Self {
         Self { may_pass: error.kind() == StoreErrorKind::Collided, error }
+    }
+
+    pub(super) fn after_commit(error: StoreError) -> Self {
+        Self { may_pass: false, error }
     }
 }
 

@@ -92,8 +92,10 @@ impl Drop for Turn {
     }
 }
 
+/// What is seen may not be on disk yet: it lets nobody in whom a lost change would have kept out, since whoever knows a
+/// new key was told when it was on disk, and what has changed is read by another read.
 async fn look_at_once(store: &Store, ids: Vec<String>) -> Result<(Timestamp, Found), StoreError> {
-    let read = store.read(move |tx| {
+    let read = store.glimpse(move |tx| {
         Box::pin(async move {
             let found = find_all(tx, ids).await?.into_iter();
             let by_id = found.map(|(key, change)| (key.key.id.to_string(), (Arc::new(key), change)));

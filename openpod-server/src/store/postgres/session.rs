@@ -25,6 +25,12 @@ const TIME_OF_READ: &str = "SELECT CAST(extract(epoch FROM least(statement_times
     SELECT min(xact_start) FROM pg_stat_get_activity(NULL) WHERE application_name = 'openpod-server writer' AND datid = \
     (SELECT oid FROM pg_database WHERE datname = current_database())))) * 1000000 AS BIGINT)";
 
+/// `COMMIT` alone would undo a transaction of which a statement failed, and not say so.
+const COMMIT: &str = "SELECT 1; SET LOCAL synchronous_commit TO off; COMMIT";
+
+/// It writes next to nothing into the log, but its own commit waits until the log is on disk up to there.
+const FLUSH: &str = "SELECT pg_logical_emit_message(true, 'openpod flush', '')";
+
 /// A connection with an open transaction. Dropped, it rolls back.
 #[derive(Debug)]
 pub(in crate::store) struct Session {
@@ -148,11 +154,18 @@ impl Session {
         Err(StoreError::misused(&format!("{wanted} parameters are wanted, {given} were given: {sql}")))
     }
 
-    /// Makes the changes last. `COMMIT` alone would undo a transaction of which a statement failed, and not say so.
-    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        self.client.batch_execute("SELECT 1; COMMIT").await?;
+    /// Makes the changes visible. What is still under way then is over when they are on disk.
+    pub(super) async fn commit(mut self) -> Result<UnderWay<()>, StoreError> {
+        let committed = self.sent_now(COMMIT);
+        let flushed = self.sent_now(FLUSH);
+        committed.await?;
         self.open = false;
-        Ok(())
+        Ok(flushed)
+    }
+
+    fn sent_now(&self, words: &'static str) -> UnderWay<()> {
+        let client = Arc::clone(&self.client);
+        under_way(async move { Ok(client.batch_execute(words).await?) })
     }
 }
 
