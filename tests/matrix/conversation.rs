@@ -117,9 +117,10 @@ impl Conversation {
     /// The owner's side of it, up to the payment and the apology.
     pub async fn hold(&self) -> Held {
         let world = &self.world;
-        world.accept_the_next_applicant().await;
         let answer = world.ticket(&self.project, "Answer the question").await;
         let circle = world.ticket(&self.project, "Square the circle").await;
+        // Its first look at work shows both, so that no step of the one comes before the other is known.
+        world.accept_the_next_applicant().await;
 
         let first = self.handed_in(&answer, "the work is handed in and reported", 1).await;
         let first_head = world.git(&self.project, &["rev-parse", first.branch_name.as_deref().unwrap()]);
