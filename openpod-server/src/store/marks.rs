@@ -8,7 +8,8 @@ use openpod_sdk::api::{AgentKeyId, Timestamp};
 use super::batch::{Batch, Column};
 use super::{Asked, StoreError, Tx, params};
 
-/// In the order in which they are to be held. Each change gets a later time than the last, so that two with the same time are one.
+/// In the order in which they are to be held. Each change gets a later time than the last, so that two with the same time
+/// are one.
 static MARKS: LazyLock<Batch> = LazyLock::new(|| {
     Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
         let held = dialect.join("agents", "a", "a.id = r.id", &dialect.hold("a"));

@@ -39,7 +39,8 @@ static EVENTS: LazyLock<Batch> = LazyLock::new(|| {
     })
 });
 
-/// That webhooks have a delivery which is due, in the order in which they are to be held. It touches no row when a webhook was disabled meanwhile.
+/// That webhooks have a delivery which is due, in the order in which they are to be held. It touches no row when a webhook
+/// was disabled meanwhile.
 static DUE: LazyLock<Batch> = LazyLock::new(|| {
     Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
         let held = dialect.join("webhooks", "w", "w.id = r.id AND w.is_active = 1", &dialect.hold("w"));
