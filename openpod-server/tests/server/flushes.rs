@@ -41,7 +41,7 @@ async fn go_on(client: &Client) {
     client.execute("SELECT pg_reload_conf()", &[]).await.unwrap();
 }
 
-/// Counts up in a row of its own, and answers with the count.
+/// Counts up in the one row that there is, and answers with the count.
 fn count_up(store: &Store) -> impl Future<Output = Result<i64, StoreError>> + Send + use<> {
     let store = store.clone();
     async move {
