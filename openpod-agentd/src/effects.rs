@@ -5,6 +5,7 @@
 
 mod ahead;
 mod behind;
+mod claim;
 mod failure;
 mod forge;
 mod git;
@@ -36,9 +37,10 @@ pub use scout::scout;
 use crate::config::{Executor, GitSettings};
 use crate::crash;
 use crate::job::policy::Policy;
-use crate::job::{Effect, Failure, Input, Job, Me};
+use crate::job::{Effect, Failure, Input, Job, Me, Retention};
 use crate::workspace::{Advertised, JobKey, Workspaces};
 use ahead::Ahead;
+use claim::Claim;
 use platform::Told;
 use run::Runs;
 use tokens::Tokens;
@@ -75,6 +77,8 @@ pub struct Effects {
     clock: Arc<dyn Clock>,
     /// Where runs keep their files.
     runs_dir: PathBuf,
+    /// How long what is over is kept.
+    retention: Retention,
     /// What must not stand in a log.
     secrets: Vec<Secret>,
     /// The program that serves as shim.
@@ -107,6 +111,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where runs keep their files.
     pub runs_dir: PathBuf,
+    /// How long what is over is kept.
+    pub retention: Retention,
     /// What must not stand in a log.
     pub secrets: Vec<Secret>,
     /// The program that serves as shim.
@@ -130,6 +136,7 @@ impl Effects {
             forges,
             clock,
             runs_dir,
+            retention,
             secrets,
             helper,
             stop,
@@ -147,6 +154,7 @@ impl Effects {
             forges,
             clock,
             runs_dir,
+            retention,
             secrets,
             helper,
             tokens,
@@ -160,12 +168,15 @@ impl Effects {
     pub async fn perform(&self, job: &Job, effect: Effect, mut written: Written) -> Input {
         let name = effect.name();
         let again = match &effect {
-            // It makes everything ready meanwhile.
-            Effect::Run { .. } => false,
+            // They make ready or look meanwhile.
+            Effect::Run { .. } | Effect::Claim { .. } => false,
             _ => written.down(name).await,
         };
         let result = match effect {
-            Effect::Claim { version, untouched } => self.claim(job, version, untouched, again).await,
+            Effect::Claim { version, untouched, look } => {
+                let claim = Claim { version, untouched, look };
+                self.claim(job, claim, written).await
+            }
             Effect::Prepare => self.prepare(job).await,
             Effect::Brief { .. } => self.brief(job).await,
             Effect::Run { attempt, allowance } => self.run(job, attempt, allowance, written).await,

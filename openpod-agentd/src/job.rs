@@ -10,7 +10,7 @@
 //!
 //! | state | what is done in it | what ends it |
 //! |---|---|---|
-//! | Wanted | claim the ticket | claimed; another was faster: Lost |
+//! | Wanted | claim the ticket | claimed; another was faster: Lost; we had handed it back: GaveUp |
 //! | Claimed | prepare workspace and branch | prepared |
 //! | Prepared | gather ticket, comments, knowledge | the [`brakes`] allow it: Running, one more attempt; or not: GaveUp |
 //! | Running | the worker's process | it ended: Ran; it did not begin: Prepared |
@@ -102,7 +102,13 @@ pub struct Job {
     /// The workspace of a ticket that was refused stays until then: it may be reopened.
     #[serde(default)]
     pub kept_until: Option<Timestamp>,
+    /// When the ticket was handed back, where the ticket says so and this journal did not know.
+    #[serde(default)]
+    pub handed_back: Option<Timestamp>,
 }
+
+/// A ticket of an earlier version was never claimed and handed back: each of the two makes a new one.
+const HANDED_BACK_SINCE: u64 = 2;
 
 /// What went wrong, and when it is tried again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,6 +142,8 @@ pub struct Candidate {
     pub version: Option<u64>,
     /// Whether nobody has begun: then a claim that comes too late means that somebody else has it.
     pub untouched: bool,
+    /// Whether it is nobody's.
+    pub free: bool,
 }
 
 #[cfg(test)]
@@ -143,7 +151,7 @@ impl Candidate {
     /// For tests that are about something else: number 1, never seen before.
     pub(crate) fn of_tests(ticket: &str) -> Self {
         let (ticket, title) = (ticket.into(), "T".to_owned());
-        Self { ticket, project: "p".into(), number: 1, title, version: None, untouched: true }
+        Self { ticket, project: "p".into(), number: 1, title, version: None, untouched: true, free: false }
     }
 }
 
@@ -158,7 +166,7 @@ impl Job {
             title: candidate.title,
             base_branch: None,
             claimed: false,
-            state: State::Wanted { untouched: candidate.untouched },
+            state: State::Wanted { untouched: candidate.untouched, free: candidate.free },
             round: 1,
             attempts: 0,
             spent: Spent::default(),
@@ -170,13 +178,18 @@ impl Job {
             touched: now,
             trouble: None,
             kept_until: None,
+            handed_back: None,
         }
     }
 
     /// What is to be done in the state that the job is in. `None` when it waits for others, or is over.
     pub fn pending(&self) -> Option<Effect> {
         Some(match &self.state {
-            State::Wanted { untouched } => Effect::Claim { version: self.version, untouched: *untouched },
+            State::Wanted { untouched, free } => Effect::Claim {
+                version: self.version,
+                untouched: *untouched,
+                look: *free && self.version.is_none_or(|version| version >= HANDED_BACK_SINCE),
+            },
             State::Claimed => Effect::Prepare,
             State::Prepared => Effect::Brief { attempt: self.attempts + 1 },
             State::Running { attempt, allowance, .. } => {
@@ -286,6 +299,24 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn what_is_nobodys_is_looked_at_before_the_claim_unless_it_is_too_young_to_have_been_handed_back() {
+        let table = [
+            (true, None, true),
+            (true, Some(1), false),
+            (true, Some(2), true),
+            (true, Some(9), true),
+            (false, None, false),
+            (false, Some(9), false),
+        ];
+        for (free, version, expected) in table {
+            let candidate = Candidate { free, version, ..Candidate::of_tests("t") };
+            let job = Job::new(candidate, "openpod/", Timestamp::from_micros(0));
+            let claim = Effect::Claim { version, untouched: true, look: expected };
+            assert_eq!(job.pending(), Some(claim), "{free} {version:?}");
+        }
+    }
 
     #[test]
     fn a_clock_that_is_set_back_leaves_nothing_ahead_and_pauses_as_long_as_they_were() {

@@ -79,6 +79,7 @@ fn difference(me: &Me, job: Option<&Job>, ticket: &PendingTicket, adopt_started:
         title: ticket.title.clone(),
         version: ticket.version,
         untouched: ticket.status == TicketStatus::Todo,
+        free: false,
     }))
 }
 
@@ -152,7 +153,7 @@ mod tests {
         let jobs = [
             job("a", State::Prepared),
             job("b", State::Delivered { summary: None, said: true }),
-            job("c", State::Wanted { untouched: true }),
+            job("c", State::Wanted { untouched: true, free: false }),
             job("d", State::Lost { cleaned: true }),
             job("e", State::Revised),
         ];

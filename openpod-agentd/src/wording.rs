@@ -62,6 +62,9 @@ pub(crate) fn report(job: &Job, summary: Option<&str>) -> String {
     format!("{}\n\n{place}{round}", shortened(said, 8000))
 }
 
+/// How the comment on a ticket begins that is handed back; later daemons know it by this.
+const HANDING_BACK: &str = "I hand this ticket back";
+
 /// The comment on a ticket that is given up: handed back, or left for somebody to decide.
 pub(crate) fn apology(job: &Job, reason: &str, leave: bool) -> String {
     let round = if job.round > 1 { format!(" in round {}", job.round) } else { String::new() };
@@ -71,11 +74,16 @@ pub(crate) fn apology(job: &Job, reason: &str, leave: bool) -> String {
     };
     let reason = shortened(reason.trim().trim_end_matches('.'), 2000);
     match leave {
-        false => format!("I hand this ticket back{tries}: {reason}."),
+        false => format!("{HANDING_BACK}{tries}: {reason}."),
         true => format!(
             "I stop working on this ticket{tries}: {reason}. It stays with me until somebody changes it or gives it to another."
         ),
     }
+}
+
+/// Whether this is an [`apology`] with which a ticket was handed back.
+pub(crate) fn is_handing_back(comment: &str) -> bool {
+    comment.starts_with(HANDING_BACK)
 }
 
 /// The letter of an application.
@@ -185,6 +193,9 @@ mod tests {
             apology(&failed, "it failed.", false),
             "I hand this ticket back after 3 attempts: it failed."
         );
+        let is_handed_back = |leave| is_handing_back(&apology(&failed, "it failed.", leave));
+        assert_eq!((is_handed_back(false), is_handed_back(true)), (true, false));
+        assert!(!is_handing_back(&report(&done, Some("He said: I hand this ticket back."))));
         let later = Job { round: 2, attempts: 1, ..job() };
         assert_eq!(
             apology(&later, "it failed.", false),

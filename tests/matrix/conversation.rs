@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use openpod_agentd::config::{Config, Layers, load};
 use openpod_agentd::executor::Sandbox;
-use openpod_agentd::journal;
+use openpod_agentd::journal::{self, Replay};
 use openpod_sdk::Client;
 use openpod_sdk::api::tickets::{Judgement, Ticket};
 use openpod_sdk::api::{AgentKeyId, Cents, TicketId, TicketStatus};
@@ -156,14 +156,24 @@ impl Conversation {
         ours.map(|comment| comment.content.clone()).collect()
     }
 
-    /// Returns when the daemon has nothing left to do. Looks at its journal with each piece of news.
-    pub async fn until_settled(&self, mut news: watch::Receiver<usize>) {
+    /// Returns when the daemon has nothing left to do.
+    pub async fn until_settled(&self, news: watch::Receiver<usize>) {
+        let left = if self.forgets { 1 } else { 2 };
+        self.until_over(|known| known.jobs.len() == left, news).await;
+    }
+
+    /// Returns when a daemon whose journal was put back has nothing left to do, and knows of the ticket that was given up.
+    pub async fn until_again_over(&self, circle: &TicketId, news: watch::Receiver<usize>) {
+        self.until_over(|known| known.jobs.contains_key(circle), news).await;
+    }
+
+    /// Looks at the journal with each piece of news, until all in it is over and this holds too.
+    async fn until_over(&self, holds: impl Fn(&Replay) -> bool, mut news: watch::Receiver<usize>) {
         let journal = self.data_dir.join("journal.db");
         let settled = || {
             let Ok(known) = journal::read(&journal) else { return false };
-            let over = known.jobs.values().filter(|job| !job.is_open() && job.pending().is_none()).count();
-            let left = if self.forgets { 1 } else { 2 };
-            (over, known.jobs.len()) == (left, left) && known.open_intents.is_empty()
+            let is_over = known.jobs.values().all(|job| !job.is_open() && job.pending().is_none());
+            is_over && known.open_intents.is_empty() && holds(&known)
         };
         let waiting = async {
             while !settled() {

@@ -88,6 +88,7 @@ mod tests {
             title: "Greet".into(),
             version: None,
             untouched: true,
+            free: false,
         };
         let job = Job::new(candidate, "openpod/", Timestamp::from_micros(0));
         for name in ["7", "#7", "p1#7", "0195-a"] {

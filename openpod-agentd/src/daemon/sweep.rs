@@ -44,7 +44,7 @@ impl Daemon {
         };
         let records = self.jobs.values().filter(|job| !self.is_looked_after(&job.ticket)).map(|job| Record {
             job,
-            since: self.since.get(&job.ticket).copied().unwrap_or(now),
+            since: job.handed_back.or(self.since.get(&job.ticket).copied()).unwrap_or(now),
             lies_here: holdings.repositories.contains(key_of(job).as_str()),
         });
         for ticket in to_forget(records, now, &self.retention) {

@@ -49,6 +49,7 @@ impl Tally {
 fn outcome(news: &Input) -> &'static str {
     match news {
         Input::Failed { failure, .. } => failure.class.name(),
+        Input::HandedBack { .. } => "handed-back",
         Input::RunEnded(RunEnding::Badly { .. }, _) => "badly",
         Input::RunEnded(RunEnding::Interrupted, _) => "interrupted",
         Input::RunEnded(RunEnding::Left, _) => "left",

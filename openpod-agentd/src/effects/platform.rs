@@ -1,4 +1,4 @@
-//! Effects on the platform: claim, brief, verify, deliver, comment, release.
+//! Effects on the platform: brief, verify, deliver, comment, release.
 
 use openpod_sdk::api::github::DeliverableCheck;
 use openpod_sdk::api::knowledge::KnowledgeFilter;
@@ -85,7 +85,7 @@ impl Effects {
         Ok((Some(ticket), standing))
     }
 
-    async fn patch(
+    pub(super) async fn patch(
         &self,
         job: &Job,
         version: Option<u64>,
@@ -97,43 +97,6 @@ impl Effects {
                 self.client.with(options).update_ticket(&job.ticket, patch).await
             }
             None => self.client.update_ticket(&job.ticket, patch).await,
-        }
-    }
-
-    /// `PATCH /tickets/{ticket_id}` with `in_progress`, for the version that was seen.
-    pub(super) async fn claim(
-        &self,
-        job: &Job,
-        version: Option<u64>,
-        untouched: bool,
-        again: bool,
-    ) -> Outcome {
-        if again
-            && let (Some(ticket), Standing::Open { version, .. }) = self.standing(job).await?
-            && ticket.status == TicketStatus::InProgress
-        {
-            return Ok(Input::Claimed { version });
-        }
-        let claimed = match version {
-            Some(_) => self.patch(job, version, &TicketPatch::status(TicketStatus::InProgress)).await,
-            None => self.client.claim_ticket(&job.ticket, &self.me.id).await,
-        };
-        let error = match claimed {
-            Ok(ticket) => return Ok(Input::Claimed { version: ticket.version }),
-            Err(error) => error,
-        };
-        if !is_about_the_ticket(&error) {
-            return Err(failure_of(&error));
-        }
-        let lost = Failure::not_ours(error.to_string());
-        if untouched {
-            return Err(lost);
-        }
-        match self.standing(job).await? {
-            (Some(ticket), Standing::Open { version, .. }) if ticket.status == TicketStatus::InProgress => {
-                Ok(Input::Claimed { version })
-            }
-            _ => Err(lost),
         }
     }
 

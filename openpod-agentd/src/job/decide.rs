@@ -15,7 +15,9 @@ use super::failure::{Class, Failure, Remedy};
 use super::input::{Input, RunEnding, Standing};
 use super::state::{State, Verdict};
 use super::{Job, Trouble};
-use attempt::{behind, eased, gave_up, held, is_known, not_begun, refused, weighed, worker_failed};
+use attempt::{
+    behind, eased, gave_up, handed_back, held, is_known, not_begun, refused, weighed, worker_failed,
+};
 
 /// What the configuration says about jobs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,6 +101,12 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: &Rules) -> Optio
             job.claimed = true;
             job.version = version.or(job.version);
             State::Claimed
+        }
+        (State::Wanted { .. }, Input::HandedBack { at }) => {
+            job.touched = now;
+            job.claimed = true;
+            job.handed_back = Some(at);
+            handed_back()
         }
         (State::Claimed, Input::Prepared { pushed, base_branch }) => {
             job.base_branch = Some(base_branch);
@@ -252,12 +260,14 @@ fn reopen(mut job: Job, version: Option<u64>) -> Step {
     job.version = version.or(job.version);
     job.worker_failure = None;
     job.kept_until = None;
+    job.handed_back = None;
     enter(job, State::Revised)
 }
 
 fn due(mut job: Job, now: Timestamp) -> Step {
     if job.state == State::Revised {
-        return enter(job, State::Wanted { untouched: false });
+        let free = !job.claimed;
+        return enter(job, State::Wanted { untouched: false, free });
     }
     match job.due_at() {
         Some(time) if time <= now => {

@@ -14,6 +14,11 @@ pub enum Input {
         /// Its version now.
         version: Option<u64>,
     },
+    /// The ticket is nobody's because we handed it back, which the journal did not know. It was not claimed.
+    HandedBack {
+        /// Then.
+        at: Timestamp,
+    },
     /// Workspace and branch are there.
     Prepared {
         /// The commit that the branch on the forge points to, if it is there.
@@ -96,6 +101,7 @@ impl Input {
         !matches!(
             self,
             Input::Eased
+                | Input::HandedBack { .. }
                 | Input::RunEnded(RunEnding::Left | RunEnding::Interrupted, _)
                 | Input::Failed { .. }
                 | Input::Seen { .. }

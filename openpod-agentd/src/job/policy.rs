@@ -145,6 +145,7 @@ pub fn candidate_of(ticket: &Ticket) -> Option<Candidate> {
         title: ticket.title.clone(),
         version: ticket.version,
         untouched: ticket.status == TicketStatus::Todo,
+        free: ticket.assignee_agent_key_id.is_none(),
     })
 }
 

@@ -76,6 +76,11 @@ pub fn to_forget<'a>(
     tickets.filter(|ticket| forgotten.contains(ticket)).cloned().collect()
 }
 
+/// Whether a ticket that was handed back then is not to be claimed again by ourselves.
+pub fn still_holds(handed_back: Timestamp, now: Timestamp, rules: &Retention) -> bool {
+    now.since(handed_back) < rules.given_up
+}
+
 /// Whether nothing is left to do for a job.
 pub fn is_over(job: &Job) -> bool {
     matches!(
@@ -126,7 +131,7 @@ mod tests {
     fn what_is_over_is_kept_for_its_time_and_what_is_not_proven_published_for_ever() {
         let never = i64::MAX / 2_000_000;
         let table = [
-            (State::Wanted { untouched: true }, false, never),
+            (State::Wanted { untouched: true, free: false }, false, never),
             (State::Claimed, false, never),
             (State::Prepared, true, never),
             (State::Delivered { summary: None, said: true }, true, never),

@@ -14,6 +14,9 @@ pub enum State {
     Wanted {
         /// Nobody had begun when it was found.
         untouched: bool,
+        /// Whether it was nobody's when it was found.
+        #[serde(default)]
+        free: bool,
     },
     /// The ticket is ours.
     Claimed,

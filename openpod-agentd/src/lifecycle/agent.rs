@@ -133,6 +133,7 @@ async fn work(agent: &AgentSettings, shared: &Shared) -> Result<(), RunError> {
         forges: shared.forges.clone(),
         clock: Arc::clone(&tools.clock),
         runs_dir: agent.directory.join(effects::RUNS),
+        retention: config.retention.jobs,
         secrets,
         helper: tools.helper.clone(),
         stop: stop.clone(),

@@ -1,7 +1,9 @@
 //! A daemon that died between an effect and its note: the next one looks before it does it again.
 
+use std::time::Duration;
+
 use openpod_agentd::job::{Candidate, Change, Class, Job, Published, State};
-use openpod_agentd::journal::{Entry, Journal};
+use openpod_agentd::journal::{Entry, Journal, decisions};
 use openpod_sdk::api::{ChecksSummary, Timestamp};
 use openpod_sdk::clock::{Clock, SystemClock};
 use serde_json::json;
@@ -16,6 +18,7 @@ fn job(state: State) -> Job {
         title: "Greet the world".into(),
         version: Some(1),
         untouched: true,
+        free: false,
     };
     let mut job = Job::new(candidate, "openpod/", Timestamp::from_micros(0));
     job.state = state;
@@ -52,7 +55,7 @@ async fn died(home: &Home, job: &Job) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_that_got_through_is_not_made_again() {
     let home = Home::new().await;
-    died(&home, &job(State::Wanted { untouched: true })).await;
+    died(&home, &job(State::Wanted { untouched: true, free: false })).await;
     home.platform.world().change_ticket(json!({"status": "in_progress"}));
     let running = home.start(home.config(GREETER));
     home.until_delivered().await;
@@ -63,7 +66,7 @@ async fn a_claim_that_got_through_is_not_made_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_that_another_daemon_won_is_let_go() {
     let home = Home::new().await;
-    died(&home, &job(State::Wanted { untouched: true })).await;
+    died(&home, &job(State::Wanted { untouched: true, free: false })).await;
     home.platform
         .world()
         .change_ticket(json!({"status": "in_progress", "assignee_agent_key_id": "somebody"}));
@@ -180,4 +183,83 @@ async fn a_ticket_that_was_ours_is_not_claimed_again_before_somebody_assigns_it(
         let is_ours = home.platform.world().ticket["assignee_agent_key_id"] == "me";
         assert_ne!(is_ours, was_ours);
     }
+}
+
+const HANDED_BACK: &str = "I hand this ticket back after 2 attempts: it cannot be done.";
+
+/// A platform with a ticket that is nobody's, and about which this was said so many days ago.
+async fn free_ticket(author: &str, text: &str, days: u64) -> Home {
+    let home = Home::new().await;
+    let at = SystemClock.now().minus(Duration::from_secs(days * 86_400));
+    let mut world = home.platform.world();
+    world.comment(author, text);
+    world.ticket["comments"][0]["created_at"] = json!(at);
+    world.change_ticket(json!({"status": "todo", "assignee_agent_key_id": null}));
+    drop(world);
+    home
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_was_handed_back_is_not_claimed_by_a_daemon_that_does_not_know_it() {
+    let report = "I hand in.\n\nPull request 1: http://127.0.0.1:9/pull/1";
+    let table = [
+        ("me", HANDED_BACK, 2, 3.0, false),
+        ("me", HANDED_BACK, 2, 1.0, true),
+        ("somebody", HANDED_BACK, 2, 3.0, true),
+        ("me", report, 2, 3.0, true),
+    ];
+    for (author, text, days, given_up_days, is_claimed) in table {
+        let home = free_ticket(author, text, days).await;
+        let mut raw = home.config(GREETER);
+        raw.policy.tickets.claim_unassigned = true;
+        raw.retention.given_up_days = given_up_days;
+        let running = home.start(raw);
+        match is_claimed {
+            true => home.until_delivered().await,
+            false => {
+                home.until_job_is("gave_up").await;
+                let looked = home.platform.world().count("GET /tickets");
+                home.platform
+                    .until("it looked around", |world| world.count("GET /tickets") > looked + 2)
+                    .await;
+            }
+        }
+        running.stop().await;
+        let world = home.platform.world();
+        assert_eq!(world.count("PATCH /tickets/t1") > 0, is_claimed, "{author}: {text}");
+        let why = decisions(&home.path("data/journal.db"), &"t1".into()).unwrap();
+        let told = why.iter().any(|told| told.news.starts_with("the ticket says: handed back on "));
+        assert_eq!(told, !is_claimed, "{why:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_was_handed_back_is_tried_again_when_its_time_is_over_or_somebody_assigns_it() {
+    for is_assigned in [false, true] {
+        let home = free_ticket("me", HANDED_BACK, 2).await;
+        let mut raw = home.config(GREETER);
+        raw.policy.tickets.claim_unassigned = true;
+        let running = home.start(raw.clone());
+        home.until_job_is("gave_up").await;
+        running.stop().await;
+        match is_assigned {
+            true => home.platform.world().change_ticket(json!({"assignee_agent_key_id": "me"})),
+            false => raw.retention.given_up_days = 1.0,
+        }
+        let running = home.start(raw);
+        home.platform.until("it is handed in", |world| world.status() == "in_review").await;
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_we_lost_and_handed_back_in_a_time_that_no_journal_knows_is_not_claimed() {
+    let home = free_ticket("me", HANDED_BACK, 2).await;
+    died(&home, &job(State::Lost { cleaned: true })).await;
+    let mut raw = home.config(GREETER);
+    raw.policy.tickets.claim_unassigned = true;
+    let running = home.start(raw);
+    home.until_job_is("gave_up").await;
+    running.stop().await;
+    assert_eq!(home.platform.world().count("PATCH /tickets/t1"), 0);
 }

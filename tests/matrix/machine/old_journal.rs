@@ -55,8 +55,13 @@ fn a_daemon_with_the_journal_of_yesterday_looks_and_does_nothing_twice() {
     });
 }
 
-/// When the journal is copied that is put back when everything is over.
-const FINISHED: [Moment; 7] = [
+/// When the journal is copied that is put back when everything is over. The first two know of no ticket, the next two of one
+/// or both that were not claimed yet.
+const FINISHED: [Moment; 11] = [
+    ("apply", 1),
+    ("free tickets", 1),
+    ("claim", 1),
+    ("claim", 2),
     ("fetch", 1),
     ("knowledge", 1),
     ("look before the push", 1),
@@ -82,7 +87,12 @@ fn a_journal_from_before_everything_was_finished_begins_nothing_again() {
         journal.put_back();
         let stop = CancellationToken::new();
         let settled = async {
-            conversation.until_settled(log.news()).await;
+            conversation.until_again_over(&held.circle, log.news()).await;
+            let looked = Arc::new(Notify::new());
+            let looking = Arc::clone(&looked);
+            proxy.when("free tickets", 3, move || looking.notify_one());
+            looked.notified().await;
+            conversation.until_again_over(&held.circle, log.news()).await;
             stop.cancel();
         };
         tokio::join!(settled, keeper.keep(&stop, || {}, |_| false));

@@ -96,6 +96,12 @@ pub(super) fn worker_failed(mut job: Job, reason: String, now: Timestamp, rules:
     Step { job, effect: None }
 }
 
+/// As a journal has it that knew of the handing back, up to what lies here.
+pub(super) fn handed_back() -> State {
+    let reason = "it was handed back before, as its comments say".to_owned();
+    State::GaveUp { class: Class::Worker, reason, leave: false, said: true, released: true, cleaned: false }
+}
+
 pub(super) fn gave_up(class: Class, reason: String, rules: &Rules) -> State {
     let leave = rules.on_give_up == OnGiveUp::Leave;
     State::GaveUp { class, reason, leave, said: false, released: false, cleaned: false }

@@ -59,7 +59,7 @@ fn gave_up_at(said: bool, released: bool, cleaned: bool) -> State {
 fn states() -> Vec<State> {
     let (change, summary) = (change("h1"), Some("did it".to_owned()));
     vec![
-        State::Wanted { untouched: true },
+        State::Wanted { untouched: true, free: false },
         State::Claimed,
         State::Prepared,
         State::Running { attempt: 1, started_at: at(100), allowance: ALLOWANCE },
@@ -104,6 +104,7 @@ fn badly(reason: &str) -> Input {
 fn outcomes() -> Vec<Input> {
     vec![
         Input::Claimed { version: Some(4) },
+        Input::HandedBack { at: at(90) },
         prepared(),
         Input::Allowed(ALLOWANCE),
         Input::Held { brake: used_up(), until: Some(at(500)) },
@@ -191,35 +192,35 @@ fn row(state: &State, inputs: Vec<Input>) -> String {
 
 #[test]
 fn every_pair_of_state_and_news_is_decided() {
-    // Columns of outcomes: claimed prepared allowed held exhausted well badly interrupted left change nothing pushed
-    // proposed verified delivered said released cleaned behind (open, handed in). Of failures: passing doubted worker lasting not-ours. Of
+    // Columns of outcomes: claimed handed-back prepared allowed held exhausted well badly interrupted left change nothing
+    // pushed proposed verified delivered said released cleaned behind (open, handed in). Of failures: passing doubted worker lasting not-ours. Of
     // sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due, eased, restarted and
     // stopped.
     let table = [
         //                        outcomes            failures  sightings
-        ("wanted", "C···················", "WWlll", "·······", "···g"),
-        ("claimed", "·P··················", "CCPgl", "·CCsscl", "···g"),
-        ("prepared", "··RPg···············", "PPPgl", "·PPsscl", "···g"),
-        ("running", "·····NNP············", "PPPgl", "·RRsscl", "···g"),
-        ("ran", "·········MP·········", "NNPgl", "·NNsscl", "···g"),
-        ("ran", "·········PP·········", "NNPgl", "·NNsscl", "···g"),
-        ("committed", "···········U······AD", "MMPgl", "·MMsscl", "···g"),
-        ("pushed", "············O·····AD", "UUPgl", "·UUsscl", "···g"),
-        ("proposed", "·············V····AD", "OOPgl", "·OOsscl", "···g"),
-        ("verified", "··············D···AD", "VVPgl", "·VVsscl", "···g"),
-        ("delivered", "···············DDD··", "DDDDD", "··Dsscl", "····"),
-        ("delivered", "····················", "·····", "·ADsscl", "····"),
-        ("revised", "····················", "·····", "·AAsscl", "W··g"),
-        ("gave_up", "···············ggg··", "ggggg", "·······", "····"),
-        ("gave_up", "···············ggg··", "ggggg", "·······", "····"),
-        ("gave_up", "···············ggg··", "ggggg", "·······", "····"),
-        ("gave_up", "····················", "·····", "·A·····", "····"),
-        ("settled", "···············sss··", "sssss", "·······", "····"),
-        ("settled", "····················", "·····", "·A·····", "····"),
-        ("lost", "···············lll··", "lllll", "·······", "····"),
-        ("lost", "····················", "·····", "·A·····", "····"),
-        ("cancelled", "···············ccc··", "ccccc", "·······", "····"),
-        ("cancelled", "····················", "·····", "·A·····", "····"),
+        ("wanted", "Cg···················", "WWlll", "·······", "···g"),
+        ("claimed", "··P··················", "CCPgl", "·CCsscl", "···g"),
+        ("prepared", "···RPg···············", "PPPgl", "·PPsscl", "···g"),
+        ("running", "······NNP············", "PPPgl", "·RRsscl", "···g"),
+        ("ran", "··········MP·········", "NNPgl", "·NNsscl", "···g"),
+        ("ran", "··········PP·········", "NNPgl", "·NNsscl", "···g"),
+        ("committed", "············U······AD", "MMPgl", "·MMsscl", "···g"),
+        ("pushed", "·············O·····AD", "UUPgl", "·UUsscl", "···g"),
+        ("proposed", "··············V····AD", "OOPgl", "·OOsscl", "···g"),
+        ("verified", "···············D···AD", "VVPgl", "·VVsscl", "···g"),
+        ("delivered", "················DDD··", "DDDDD", "··Dsscl", "····"),
+        ("delivered", "·····················", "·····", "·ADsscl", "····"),
+        ("revised", "·····················", "·····", "·AAsscl", "W··g"),
+        ("gave_up", "················ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "················ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "················ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "·····················", "·····", "·A·····", "····"),
+        ("settled", "················sss··", "sssss", "·······", "····"),
+        ("settled", "·····················", "·····", "·A·····", "····"),
+        ("lost", "················lll··", "lllll", "·······", "····"),
+        ("lost", "·····················", "·····", "·A·····", "····"),
+        ("cancelled", "················ccc··", "ccccc", "·······", "····"),
+        ("cancelled", "·····················", "·····", "·A·····", "····"),
     ];
     for (state, (name, after_outcome, after_failure, after_sighting, after_time)) in
         states().iter().zip(table)
@@ -263,7 +264,7 @@ fn prepared() -> Input {
 }
 
 fn fresh() -> Job {
-    Job { attempts: 0, ..job(State::Wanted { untouched: true }) }
+    Job { attempts: 0, ..job(State::Wanted { untouched: true, free: false }) }
 }
 
 #[test]
@@ -274,7 +275,7 @@ fn a_revision_goes_the_same_way_again_on_the_same_branch() {
     let revised = after(delivered.job, [Input::Seen { standing: asked, asked_at: at(200) }]).job;
     assert_eq!((revised.state.name(), revised.round, revised.attempts), ("revised", 2, 0));
     let wanted = after(revised, [Input::Due]);
-    assert_eq!(wanted.effect, Some(Effect::Claim { version: Some(7), untouched: false }));
+    assert_eq!(wanted.effect, Some(Effect::Claim { version: Some(7), untouched: false, look: false }));
     let again = after(wanted.job, way_to_delivered("h2")).job;
     assert_eq!(again.pushed.as_deref(), Some("h2"));
     assert_eq!((again.branch.as_str(), again.state.name()), ("openpod/ticket-5-000001", "delivered"));
