@@ -41,18 +41,23 @@ impl Heartbeat {
     pub async fn run(self, stop: CancellationToken) {
         let mut last: Option<Timestamp> = None;
         let mut failures = 0;
+        let mut due = None;
         loop {
-            let (asked_at, asked) = (self.clock.now(), Instant::now());
+            let asked_at = self.clock.now();
+            // A timer is late by a millisecond or two, which is not to be added to every interval.
+            let began = due.unwrap_or_else(Instant::now);
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
                 answer = self.client.heartbeat(since(self.client.dialect(), last)) => answer,
             };
             let answer = answer.map_err(|error| failure_of(&error));
             failures = if answer.is_ok() { 0 } else { failures + 1 };
-            let mut pause = pause(&self.pace, failures, answer.as_ref().err(), (self.random)());
+            let (mut pause, took) =
+                (pause(&self.pace, failures, answer.as_ref().err(), (self.random)()), began.elapsed());
             if answer.is_ok() {
-                pause = rest_of(pause, asked.elapsed());
+                pause = rest_of(pause, took);
             }
+            let end = began + took + pause;
             if let Ok(seen) = &answer {
                 last = Some(seen.timestamp);
             }
@@ -61,22 +66,23 @@ impl Heartbeat {
             if self.events.send(beat).await.is_err() {
                 return;
             }
-            tokio::select! {
+            due = tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.rest(pause, failures > 0) => {}
-            }
+                due = self.rest(end, failures > 0) => due,
+            };
         }
     }
 
-    /// Waits for the next look. In trouble nothing wakes it early: whoever asked us to wait is right.
-    async fn rest(&self, pause: Duration, in_trouble: bool) {
-        let end = Instant::now() + pause;
+    /// Waits for the next look, and answers since when it is due, if it was not woken early. In trouble nothing wakes it
+    /// early: whoever asked us to wait is right.
+    async fn rest(&self, end: Instant, in_trouble: bool) -> Option<Instant> {
         if in_trouble {
             tokio::time::sleep_until(end).await;
-            return;
+            return Some(end);
         }
-        tokio::time::sleep(GAP.min(pause)).await;
-        let _ = tokio::time::timeout_at(end, self.wake.notified()).await;
+        tokio::time::sleep_until(end.min(Instant::now() + GAP)).await;
+        let woken = tokio::time::timeout_at(end, self.wake.notified()).await;
+        woken.is_err().then_some(end)
     }
 }
 
@@ -140,6 +146,30 @@ mod tests {
             let waits = squares / 2.0 / all;
             assert!((waits - 30.0).abs() < 0.01, "{waits} with {jitter}");
         }
+    }
+
+    fn resting() -> Heartbeat {
+        let minute = Duration::from_secs(60);
+        Heartbeat {
+            client: Client::builder("http://127.0.0.1:9").build().unwrap(),
+            clock: Arc::new(openpod_sdk::clock::SystemClock),
+            random: Arc::new(|| 0),
+            pace: Pace { interval: minute, jitter: 0.0, scout: minute, look_again: minute },
+            wake: Arc::default(),
+            events: mpsc::channel(1).0,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_counts_from_when_it_was_due_unless_it_was_woken_early() {
+        let (heartbeat, second) = (resting(), Duration::from_secs(1));
+        let end = Instant::now() + second;
+        assert_eq!((heartbeat.rest(end, false).await, Instant::now()), (Some(end), end));
+        heartbeat.wake.notify_one();
+        assert_eq!((heartbeat.rest(end + second, false).await, Instant::now()), (None, end + GAP));
+        heartbeat.wake.notify_one();
+        let trouble = heartbeat.rest(end + second, true).await;
+        assert_eq!((trouble, Instant::now()), (Some(end + second), end + second));
     }
 
     #[test]

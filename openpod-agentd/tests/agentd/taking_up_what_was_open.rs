@@ -253,13 +253,15 @@ async fn a_ticket_that_was_handed_back_is_tried_again_when_its_time_is_over_or_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_that_we_lost_and_handed_back_in_a_time_that_no_journal_knows_is_not_claimed() {
-    let home = free_ticket("me", HANDED_BACK, 2).await;
-    died(&home, &job(State::Lost { cleaned: true })).await;
-    let mut raw = home.config(GREETER);
-    raw.policy.tickets.claim_unassigned = true;
-    let running = home.start(raw);
-    home.until_job_is("gave_up").await;
-    running.stop().await;
-    assert_eq!(home.platform.world().count("PATCH /tickets/t1"), 0);
+async fn a_ticket_that_was_handed_back_is_not_claimed_by_whoever_knows_of_a_time_before_that() {
+    for before in [State::Lost { cleaned: true }, State::Wanted { untouched: true, free: false }] {
+        let home = free_ticket("me", HANDED_BACK, 2).await;
+        died(&home, &job(before)).await;
+        let mut raw = home.config(GREETER);
+        raw.policy.tickets.claim_unassigned = true;
+        let running = home.start(raw);
+        home.until_job_is("gave_up").await;
+        running.stop().await;
+        assert_eq!(home.platform.world().count("PATCH /tickets/t1"), 0);
+    }
 }
