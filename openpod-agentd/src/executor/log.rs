@@ -90,6 +90,16 @@ mod tests {
     }
 
     #[test]
+    fn what_only_began_like_a_secret_is_kept_when_nothing_more_comes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("output.log");
+        let mut log = Log::create(&path, 1 << 20, Redactor::new(["opk_secret".into()])).unwrap();
+        assert!(log.take(b"keys begin with opk_").unwrap());
+        assert_eq!(log.finish().unwrap(), "keys begin with opk_");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "keys begin with opk_");
+    }
+
+    #[test]
     fn what_found_no_space_is_counted_where_it_is_missing() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("output.log");

@@ -293,6 +293,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn git_asks_nobody_at_a_terminal() {
+        let (git, _home) = git().await;
+        let asked = git.command(["credential", "fill"]).input("protocol=https\nhost=forge.invalid\n\n");
+        let error = asked.output().await.unwrap_err();
+        // The first are the words of a git that knows `credential.interactive`.
+        let refused = ["unable to get password from user", "terminal prompts disabled"];
+        assert!(refused.iter().any(|words| error.stderr().contains(words)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn no_hook_of_a_repository_runs() {
+        let (git, home) = git().await;
+        let repository = home.path().join("hooked.git");
+        git.command(["init", "--quiet", "--bare"]).env("GIT_DIR", &repository).output().await.unwrap();
+        let hook = repository.join("hooks/reference-transaction");
+        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+        git.within(&repository, ["symbolic-ref", "HEAD", "refs/heads/other"]).output().await.unwrap();
+        let tree = git.within(&repository, ["mktree"]).input("\0").env("X", "").line().await;
+        drop(tree);
+        let blob = git.within(&repository, ["hash-object", "-w", "--stdin"]).input("x").line().await.unwrap();
+        git.within(&repository, ["update-ref", "refs/tags/x", &blob]).output().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn no_protocol_works_unless_it_is_allowed() {
         let (git, home) = git().await;
         let url = format!("file://{}", home.path().display());

@@ -96,3 +96,34 @@ async fn a_process_of_another_session_is_given_no_token_though_it_knows_the_sock
     assert!(ask("").await.contains(TOKEN), "git asks in the daemon's own session");
     assert!(!ask("setsid -w").await.contains(TOKEN), "a worker has another one");
 }
+
+#[tokio::test]
+async fn another_user_is_given_no_token_even_where_every_mode_is_open() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can ask as another user");
+        return;
+    }
+    let world = World::new().await;
+    let url = world.origin.clone_url.clone();
+    let server =
+        CredentialServer::start(world.root.path(), &url, world.tokens(), Refused::default()).unwrap();
+    // The program may lie where nobody else gets to.
+    let program = world.root.path().join("helper");
+    fs::copy(helper(), &program).unwrap();
+    let socket = server.socket();
+    for (path, mode) in
+        [(world.root.path(), 0o755), (&program, 0o755), (socket.parent().unwrap(), 0o755), (socket, 0o666)]
+    {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let question = format!("protocol=http\\nhost={host}\\npath={}\\n", url.path().trim_start_matches('/'));
+    let ask = async |user: u32| {
+        let script = format!("printf '{question}' | \"$0\" git-credential \"$1\" get");
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.args(["-c", &script]).arg(&program).arg(socket).current_dir("/").uid(user).gid(user);
+        String::from_utf8(command.output().await.unwrap().stdout).unwrap()
+    };
+    assert!(ask(0).await.contains(TOKEN), "the question itself is a good one");
+    assert_eq!(ask(65_534).await, "quit=1\n");
+}

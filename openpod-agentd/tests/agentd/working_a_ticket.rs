@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use openpod_agentd::config::{Config, RawConfig};
 use openpod_agentd::executor::Sandbox;
 use openpod_agentd::{RunError, Wiring, run};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -287,15 +288,32 @@ async fn an_application_whose_answer_is_lost_is_found_and_not_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_opens_few_files_and_leaves_no_core() {
+async fn a_worker_has_the_limits_of_the_configuration_and_leaves_no_core() {
+    // Where the machine allows no core anyway, the worker's own limit would not show.
+    let some = Some(1 << 20);
+    let _ = setrlimit(Resource::Core, Rlimit { current: some, maximum: some });
     let home = Home::new().await;
-    let mut raw = home.config("{ ulimit -n; ulimit -c; } > limits.txt");
+    let mut raw = home.config("cat /proc/self/limits > limits.txt");
     raw.executor.open_files = 128;
+    raw.executor.processes = Some(4096);
+    raw.executor.file_bytes = 1 << 30;
     let running = home.start(raw);
     home.until_delivered().await;
     running.stop().await;
     let world = home.platform.world();
-    assert_eq!(world.file_on(world.ticket["branch_name"].as_str().unwrap(), "limits.txt"), "128\n0\n");
+    let limits = world.file_on(world.ticket["branch_name"].as_str().unwrap(), "limits.txt");
+    let limit = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (name, most) in [
+        ("Max open files", "128"),
+        ("Max core file size", "0"),
+        ("Max processes", "4096"),
+        ("Max file size", "1073741824"),
+    ] {
+        assert_eq!(limit(name), [most, most], "{name}: {limits}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
