@@ -73,6 +73,7 @@ use tokio::sync::watch;
 
 use crate::ids::Randomness;
 use memory::Memory;
+use script::Kind;
 use signals::Signals;
 use sqlite::claim::{self, Claim};
 
@@ -278,10 +279,30 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.write_as(Kind::Any, script).await
+    }
+
+    /// The same for a script that only reads and appends: it adds rows, writes events and notes whom that concerns, and
+    /// holds nothing. Such scripts run side by side, so none of them sees what another adds.
+    pub async fn append<T, E, S>(&self, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write_as(Kind::Append, script).await
+    }
+
+    async fn write_as<T, E, S>(&self, kind: Kind, script: S) -> Result<T, E>
+    where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         self.aloud(async {
             match &self.engine {
-                Engine::Sqlite(engine) => engine.write(script).await,
-                Engine::Postgres(engine) => engine.write(script).await,
+                Engine::Sqlite(engine) => engine.write(kind, script).await,
+                Engine::Postgres(engine) => engine.write(kind, script).await,
             }
         })
         .await
@@ -323,7 +344,7 @@ impl Store {
     {
         self.aloud(async {
             match &self.engine {
-                Engine::Sqlite(engine) => engine.write(script).await,
+                Engine::Sqlite(engine) => engine.write(Kind::Any, script).await,
                 Engine::Postgres(engine) => engine.write_once(script).await,
             }
         })

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod server {
     mod agents;
+    mod appending;
     mod applications;
     mod audit;
     mod bad_input;

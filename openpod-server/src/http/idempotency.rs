@@ -84,6 +84,29 @@ impl Once {
         write.await
     }
 
+    /// The same for a change that only appends. What a call with a key left behind must be looked for under a hold, so that
+    /// is a write like others.
+    pub async fn append<E, S>(self, app: &App, script: S) -> Result<Answer<E>, ApiError>
+    where
+        E: Endpoint,
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<Answer<E>, ApiError>>
+            + Clone
+            + Send
+            + 'static,
+    {
+        if self.identity.is_some() {
+            return self.write(app, script).await;
+        }
+        let append = app.store().append(move |tx| {
+            Box::pin(async move {
+                let answer = script(tx).await?;
+                self.note(tx, &answer).await?;
+                Ok(answer)
+            })
+        });
+        append.await
+    }
+
     /// The same for a change whose answer shows a secret and so is not kept. A repeated call is judged again, finds its
     /// own effect in the way, and is told so: its refusal reads `own` and has `replayed` among its details.
     pub async fn write_secret<E, S>(

@@ -11,6 +11,7 @@
 //! The time is the database's, so that it means the same to all processes. [`session`] tells how it is put in order.
 
 mod flush;
+mod group;
 mod lanes;
 mod migration;
 mod peers;
@@ -29,7 +30,7 @@ use tokio::task::JoinError;
 
 use super::error::OpenError;
 use super::location::Address;
-use super::script::{deliver, perform};
+use super::script::{Kind, deliver, perform};
 use super::signals::Signals;
 use super::times::{Times, Writing};
 use super::{Opening, Sources, StoreError, Tx};
@@ -135,13 +136,13 @@ impl Engine {
         perform(script, &mut Tx::postgres(&session, &self.times, now)).await
     }
 
-    pub(super) async fn write<T, E, S>(&self, script: S) -> Result<T, E>
+    pub(super) async fn write<T, E, S>(&self, kind: Kind, script: S) -> Result<T, E>
     where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        deliver(script, |job| {
+        deliver(kind, script, |job| {
             self.lanes.submit(self, job);
             true
         })

@@ -22,8 +22,20 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
+/// What a script may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Whatever it wants.
+    Any,
+    /// Read, and add rows that are written at the end of its group. It may then run at the same time as others that append.
+    Append,
+}
+
 /// A script that runs as part of a group, and runs again when others were in its way.
 pub(super) trait Repeatable: Job {
+    /// What it may do.
+    fn kind(&self) -> Kind;
+
     /// Runs a copy of the script, up to what is settled at the end of its group.
     fn run_copy<'r>(&'r mut self, tx: &'r mut Tx<'_>) -> BoxFuture<'r, Ran>;
 }
@@ -43,6 +55,7 @@ pub(super) struct Pending<S, T, E> {
     script: Option<S>,
     outcome: Option<Outcome<T, E>>,
     caller: oneshot::Sender<Outcome<T, E>>,
+    kind: Kind,
 }
 
 impl<S, T, E> Job for Pending<S, T, E>
@@ -53,6 +66,7 @@ where
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let Some(script) = self.script.take() else { return false };
+        tx.limit_to(self.kind);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let waited =
                 || Err(E::from(StoreError::misused("a script waited for something else than the database")));
@@ -81,9 +95,14 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
     fn run_copy<'r>(&'r mut self, tx: &'r mut Tx<'_>) -> BoxFuture<'r, Ran> {
         Box::pin(async move {
             let Some(script) = self.script.clone() else { return Ran::Refused };
+            tx.limit_to(self.kind);
             let mut left = None;
             let ran = AssertUnwindSafe(async {
                 let answer = script(tx).await?;
@@ -112,6 +131,7 @@ where
 
 /// Hands a script to `submit` and waits for its answer. A panic goes on in the caller.
 pub(super) async fn deliver<S, T, E>(
+    kind: Kind,
     script: S,
     submit: impl FnOnce(Box<Pending<S, T, E>>) -> bool,
 ) -> Result<T, E>
@@ -119,7 +139,7 @@ where
     E: From<StoreError>,
 {
     let (caller, answer) = oneshot::channel();
-    let job = Pending { script: Some(script), outcome: None, caller };
+    let job = Pending { script: Some(script), outcome: None, caller, kind };
     if !submit(Box::new(job)) {
         return Err(StoreError::closed().into());
     }

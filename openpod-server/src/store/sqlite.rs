@@ -17,7 +17,7 @@ use openpod_sdk::api::Timestamp;
 
 use super::error::OpenError;
 use super::memory::Memory;
-use super::script::{Job, deliver};
+use super::script::{Job, Kind, deliver};
 use super::signals::Signals;
 use super::times::Times;
 use super::{Opening, Sources, StoreError, Tx, migrations};
@@ -108,16 +108,17 @@ impl Engine {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        deliver(script, |job| self.reads.as_ref().is_some_and(|queue| queue.send(job).is_ok())).await
+        deliver(Kind::Any, script, |job| self.reads.as_ref().is_some_and(|queue| queue.send(job).is_ok()))
+            .await
     }
 
-    pub(super) async fn write<T, E, S>(&self, script: S) -> Result<T, E>
+    pub(super) async fn write<T, E, S>(&self, kind: Kind, script: S) -> Result<T, E>
     where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        deliver(script, |job| self.writes.as_ref().is_some_and(|queue| queue.send(job).is_ok())).await
+        deliver(kind, script, |job| self.writes.as_ref().is_some_and(|queue| queue.send(job).is_ok())).await
     }
 }
 

@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::dialect::Dialect;
 use super::memory::News;
 use super::postgres::{Session, UnderWay};
+use super::script::Kind;
 use super::sqlite::statement;
 use super::times::Times;
 use super::{Row, StoreError, Value};
@@ -26,6 +27,7 @@ pub struct Tx<'c> {
     left: Left,
     keys: Vec<String>,
     walked: u64,
+    kind: Kind,
 }
 
 /// A question whose answer may still be under way.
@@ -54,7 +56,17 @@ impl<'c> Tx<'c> {
 
     fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
         let left = Left::default();
-        Self { engine, times, now, failed: None, asked: 0, left, keys: Vec::new(), walked: 0 }
+        Self {
+            engine,
+            times,
+            now,
+            failed: None,
+            asked: 0,
+            left,
+            keys: Vec::new(),
+            walked: 0,
+            kind: Kind::Any,
+        }
     }
 
     /// The time of this transaction, the same throughout.
@@ -82,8 +94,22 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// From now on, until the script ends, it is refused what scripts of its kind do not do.
+    pub(super) fn limit_to(&mut self, kind: Kind) {
+        self.kind = kind;
+    }
+
+    async fn may_change(&mut self, sql: &str) -> Result<(), StoreError> {
+        if self.kind == Kind::Any {
+            return Ok(());
+        }
+        let sentence = format!("a script that only appends wanted to change something: {sql}");
+        self.note(Err(StoreError::misused(&sentence))).await
+    }
+
     /// Runs a statement and tells how many rows it touched.
     pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
+        self.may_change(sql).await?;
         let done = match &mut self.engine {
             Engine::Sqlite(connection) => statement::execute(connection, sql, params),
             Engine::Postgres(session) => session.execute(sql, params).await,
@@ -94,6 +120,7 @@ impl<'c> Tx<'c> {
     /// Runs a statement whose outcome the script does not need to know. It is run before all that comes later, but over
     /// a network nobody waits for its answer until the transaction ends, which fails if the statement did.
     pub async fn send(&mut self, sql: &str, params: &[Value]) -> Result<(), StoreError> {
+        self.may_change(sql).await?;
         let sent = match &mut self.engine {
             Engine::Sqlite(connection) => statement::execute(connection, sql, params).map(|_| None),
             Engine::Postgres(session) => {

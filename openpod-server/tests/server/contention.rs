@@ -58,7 +58,7 @@ async fn of_forty_webhooks_and_keys_that_are_asked_for_at_once_there_are_as_many
     }
 }
 
-async fn two_owners(store: &Store) {
+pub(super) async fn two_owners(store: &Store) {
     for login in ["a", "b"] {
         let sql = "INSERT INTO owners (id, login, login_key, password_hash, created_at) VALUES ($1, $1, $1, 'x', 0)";
         let id = login.to_value();
@@ -68,16 +68,16 @@ async fn two_owners(store: &Store) {
 }
 
 /// A PostgreSQL database, where there is one, with two owners, as two servers have it.
-async fn shared() -> Option<[Store; 2]> {
+pub(super) async fn shared() -> Option<[Store; 2]> {
     let location = both().await.into_iter().find(|location| *location != Location::Memory)?;
     let stores = [open(location.clone()).await, open(location).await];
     two_owners(&stores[0]).await;
     Some(stores)
 }
 
-const COUNT: &str = "UPDATE owners SET created_at = created_at + 1 WHERE id = $1";
+pub(super) const COUNT: &str = "UPDATE owners SET created_at = created_at + 1 WHERE id = $1";
 
-async fn counts(store: &Store) -> Vec<i64> {
+pub(super) async fn counts(store: &Store) -> Vec<i64> {
     let sql = "SELECT created_at FROM owners ORDER BY id";
     let read =
         store.read(move |tx| Box::pin(async move { tx.all(sql, &[], |row| row.get("created_at")).await }));
@@ -127,25 +127,34 @@ async fn two_scripts_that_wait_for_each_other_are_undone_until_both_succeed() {
     assert_eq!(counts(&store).await, [2, 2]);
 }
 
-#[tokio::test]
-async fn a_script_that_finds_held_what_it_wants_keeps_nobody_waiting_who_is_written_with_it() {
-    let Some([store, holder]) = shared().await else { return };
-    // Another server holds `b` for as long as the test likes.
+/// A script that has counted at an owner, and does not end before it is told to. Whatever queues up at its store meanwhile
+/// becomes one group.
+pub(super) async fn hold(
+    store: &Store,
+    id: &'static str,
+) -> (Arc<Notify>, JoinHandle<Result<u64, StoreError>>) {
     let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (holds, released) = (Arc::clone(&held), Arc::clone(&release));
+    let (store, holds, released) = (store.clone(), Arc::clone(&held), Arc::clone(&release));
     let holder = tokio::spawn(async move {
-        let script = holder.write(move |tx| {
+        let script = store.write(move |tx| {
             Box::pin(async move {
-                tx.execute(COUNT, &["b".to_value()]).await?;
+                let counted = tx.execute(COUNT, &[id.to_value()]).await?;
                 holds.notify_one();
                 released.notified().await;
-                Ok::<_, StoreError>(())
+                Ok(counted)
             })
         });
         script.await
     });
     held.notified().await;
-    // All of these queue up before any lane runs. Those at `a` are through while the one at `b` still waits.
+    (release, holder)
+}
+
+#[tokio::test]
+async fn a_script_that_finds_held_what_it_wants_keeps_nobody_waiting_who_is_written_with_it() {
+    let Some([store, another]) = shared().await else { return };
+    let (release, holder) = hold(&another, "b").await;
+    // Those at `a` are through while the ones at `b` still wait.
     let count = |id: &'static str| {
         let store = store.clone();
         async move {

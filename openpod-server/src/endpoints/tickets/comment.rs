@@ -19,7 +19,7 @@ where
     E: Endpoint<Path = TicketPath, Body = NewComment, Response = Comment>,
 {
     let Call { actor, path, body, once, .. } = call;
-    once.write(&app, move |tx| {
+    once.append(&app, move |tx| {
         Box::pin(async move {
             let name = standings::ask_name(tx, &actor).await?;
             let (ticket, _) = access::ticket(tx, &actor, &path.ticket_id).await?;

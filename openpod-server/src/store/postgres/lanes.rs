@@ -4,9 +4,9 @@
 //! agents, are changed once for all.
 //!
 //! ```text
-//!   queue ─▶ lane ─▶ BEGIN, the time ─▶ script ─▶ script ─▶ … ─▶ settle ─▶ COMMIT ─▶ next group
-//!                                         │                                  └─▶ flush ─▶ answers
-//!                                         └─ others were in its way ─▶ alone, a few times
+//!   queue ─▶ lane ─▶ group ─▶ COMMIT ─▶ next group
+//!                      │         └─▶ flush ─▶ answers
+//!                      └─ others were in a script's way ─▶ alone, a few times
 //! ```
 //!
 //! Lanes and their connections are on a thread of their own: what a script and its connection tell each other, several
@@ -28,10 +28,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Engine;
+use super::group::{Waits, Written, write};
 use super::retry::{Failure, Tries};
-use super::session::{self, Begun, Purpose, Session, UnderWay};
-use crate::store::script::{Ran, Repeatable};
-use crate::store::{StoreError, Tx};
+use crate::store::StoreError;
+use crate::store::script::Repeatable;
 
 /// How many groups are written at once, at most. What groups do at the same time they often do to the same rows, and wait
 /// for each other: so a further lane opens only where a whole group waits, as it does when the database is far away.
@@ -149,14 +149,6 @@ enum Fate {
     Again(StoreError),
 }
 
-/// What a group came to so far.
-struct Written {
-    /// For each script what was in its way, if anything was: it left nothing behind, and is to run again.
-    in_the_way: Vec<Option<StoreError>>,
-    /// When the answers may go out.
-    flushed: UnderWay<()>,
-}
-
 /// The fates of so many scripts of a group, in order, when it is on disk.
 async fn fates(written: Result<Written, Failure>, count: usize) -> Vec<Fate> {
     let flushed = async {
@@ -199,113 +191,4 @@ async fn alone(engine: Engine, job: Box<dyn Repeatable>, mut last: StoreError) {
         }
     }
     group.into_iter().for_each(|job| job.answer(Err(last.clone())));
-}
-
-/// How long scripts wait for what others hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waits {
-    /// In a lane, where others wait for them in turn.
-    AMoment,
-    /// Alone.
-    AsLongAsItTakes,
-}
-
-/// Writes a group.
-async fn write(engine: &Engine, group: &mut [Box<dyn Repeatable>], waits: Waits) -> Result<Written, Failure> {
-    let writing = engine.keeps_own_time.then(|| engine.times.begin_write());
-    let own = writing.as_ref().map(|writing| writing.since());
-    let begun = session::begin(&engine.writers, Purpose::Write, own).await;
-    let Begun { session, now } = begun.map_err(Failure::before_commit)?;
-    let shared = group.len() > 1;
-    let mut savepoints = Savepoints::of(&session, waits, shared);
-    let mut end = Tx::postgres(&session, &engine.times, now);
-    let (mut stays, mut in_the_way) = (false, Vec::with_capacity(group.len()));
-    for job in group {
-        savepoints.set();
-        let mut tx = Tx::postgres(&session, &engine.times, now);
-        in_the_way.push(match job.run_copy(&mut tx).await {
-            Ran::Stays(left) => {
-                stays = true;
-                end.take_over(left);
-                None
-            }
-            Ran::Refused => {
-                savepoints.undo();
-                None
-            }
-            Ran::InTheWay(error) => {
-                savepoints.undo_held_up();
-                Some(error)
-            }
-        });
-    }
-    if !stays {
-        // What refused them may have been seen before it was on disk.
-        let flushes = engine.flushes.clone();
-        let flushed = async move {
-            flushes.over().await;
-            Ok(())
-        };
-        return Ok(Written { in_the_way, flushed: flushed.boxed() });
-    }
-    savepoints.close();
-    // Whose statement it was that failed unwaited for shows when each runs alone.
-    end.settle().await.map_err(|error| Failure { may_pass: shared || error.is_passing(), error })?;
-    let wakes = end.wakes_deliveries();
-    drop(end);
-    let flushed = engine.commit(session, writing, wakes).await.map_err(Failure::at_commit)?;
-    Ok(Written { in_the_way, flushed })
-}
-
-/// The savepoints of a group's scripts, and how long these wait. All of it is sent and not waited for. A group of one
-/// needs no savepoint: what undoes its script undoes all.
-struct Savepoints<'s> {
-    session: &'s Session,
-    waits: Waits,
-    shared: bool,
-    next: &'static str,
-}
-
-impl<'s> Savepoints<'s> {
-    fn of(session: &'s Session, waits: Waits, shared: bool) -> Self {
-        let next = match (waits, shared) {
-            (Waits::AsLongAsItTakes, _) => "",
-            (Waits::AMoment, false) => "SET LOCAL lock_timeout = '10ms'",
-            (Waits::AMoment, true) => "SET LOCAL lock_timeout = '10ms'; SAVEPOINT script",
-        };
-        Self { session, waits, shared, next }
-    }
-
-    fn set(&mut self) {
-        self.say(self.next);
-        self.next = "RELEASE SAVEPOINT script; SAVEPOINT script";
-    }
-
-    fn undo(&self) {
-        if self.shared {
-            self.say("ROLLBACK TO SAVEPOINT script");
-        }
-    }
-
-    /// Where one has waited in vain others may do so too: they wait less.
-    fn undo_held_up(&mut self) {
-        self.undo();
-        self.next = "RELEASE SAVEPOINT script; SET LOCAL lock_timeout = '1ms'; SAVEPOINT script";
-    }
-
-    fn close(&self) {
-        match (self.waits, self.shared) {
-            (Waits::AsLongAsItTakes, _) => {}
-            (Waits::AMoment, false) => self.say("SET LOCAL lock_timeout TO DEFAULT"),
-            (Waits::AMoment, true) => {
-                self.say("RELEASE SAVEPOINT script; SET LOCAL lock_timeout TO DEFAULT");
-            }
-        }
-    }
-
-    fn say(&self, words: &'static str) {
-        if !words.is_empty() {
-            self.session.say(words);
-        }
-    }
 }

@@ -14,6 +14,7 @@ use openpod_sdk::api::{AgentKeyId, WebhookId};
 use super::{Answer, Asked, Engine, Tx, webhook};
 use crate::store::batch::{Batch, Rows};
 use crate::store::postgres::UnderWay;
+use crate::store::script::Kind;
 use crate::store::{StoreError, Value, marks, outbox};
 
 /// What a script leaves.
@@ -56,6 +57,7 @@ impl Tx<'_> {
         batch: &'static Batch,
         rows: impl Iterator<Item = Vec<Value>> + Send,
     ) -> Result<Asked<String>, StoreError> {
+        self.may_change(batch.of_one()).await?;
         self.asked += 1;
         let (mut known, mut gathered) = (Vec::new(), Rows::default());
         for row in rows {
@@ -114,6 +116,7 @@ impl Tx<'_> {
     /// Ends a script that succeeded.
     pub(in crate::store) async fn settle(&mut self) -> Result<(), StoreError> {
         self.is_sound()?;
+        self.kind = Kind::Any;
         self.send_rows().await?;
         self.arrive().await?;
         let due = self.left.due.clone();

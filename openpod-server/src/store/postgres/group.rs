@@ -1,0 +1,179 @@
+//! A group of scripts in one transaction.
+//!
+//! ```text
+//!   BEGIN, the time ─▶ those that only append, side by side ─▶ script ─▶ script ─▶ … ─▶ settle ─▶ COMMIT
+//! ```
+//!
+//! Scripts that only append hold nothing and change nothing before the group is settled, so they need neither turns nor
+//! savepoints: their questions travel together. The others run one after another, each in a savepoint of its own.
+
+use futures_util::FutureExt;
+use futures_util::future::try_join_all;
+
+use super::Engine;
+use super::retry::Failure;
+use super::session::{self, Begun, Purpose, Session, UnderWay};
+use crate::store::script::{Kind, Ran, Repeatable};
+use crate::store::{StoreError, Tx};
+
+/// What a group came to so far.
+pub(super) struct Written {
+    /// For each script what was in its way, if anything was: it left nothing behind, and is to run again.
+    pub(super) in_the_way: Vec<Option<StoreError>>,
+    /// When the answers may go out.
+    pub(super) flushed: UnderWay<()>,
+}
+
+/// How long scripts wait for what others hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// In a lane, where others wait for them in turn.
+    AMoment,
+    /// Alone.
+    AsLongAsItTakes,
+}
+
+/// Writes a group.
+pub(super) async fn write(
+    engine: &Engine,
+    group: &mut [Box<dyn Repeatable>],
+    waits: Waits,
+) -> Result<Written, Failure> {
+    let writing = engine.keeps_own_time.then(|| engine.times.begin_write());
+    let own = writing.as_ref().map(|writing| writing.since());
+    let begun = session::begin(&engine.writers, Purpose::Write, own).await;
+    let Begun { session, now } = begun.map_err(Failure::before_commit)?;
+    let shared = group.len() > 1;
+    let begin = || Tx::postgres(&session, &engine.times, now);
+    let savepoints = Savepoints::of(&session, waits, shared);
+    let ran = run_all(group, begin, savepoints).await?;
+    let mut end = begin();
+    let (mut stays, mut in_the_way) = (false, Vec::with_capacity(ran.len()));
+    for ran in ran {
+        in_the_way.push(match ran {
+            Ran::Stays(left) => {
+                stays = true;
+                end.take_over(left);
+                None
+            }
+            Ran::Refused => None,
+            Ran::InTheWay(error) => Some(error),
+        });
+    }
+    if !stays {
+        // What refused them may have been seen before it was on disk.
+        let flushes = engine.flushes.clone();
+        let flushed = async move {
+            flushes.over().await;
+            Ok(())
+        };
+        return Ok(Written { in_the_way, flushed: flushed.boxed() });
+    }
+    // Whose statement it was that failed unwaited for shows when each runs alone.
+    end.settle().await.map_err(|error| Failure { may_pass: shared || error.is_passing(), error })?;
+    let wakes = end.wakes_deliveries();
+    drop(end);
+    let flushed = engine.commit(session, writing, wakes).await.map_err(Failure::at_commit)?;
+    Ok(Written { in_the_way, flushed })
+}
+
+/// Runs the scripts of a group, and tells what each came to, in their order.
+async fn run_all<'t>(
+    group: &mut [Box<dyn Repeatable>],
+    begin: impl Fn() -> Tx<'t>,
+    mut savepoints: Savepoints<'_>,
+) -> Result<Vec<Ran>, Failure> {
+    let mut ran = if savepoints.shared {
+        append_all(group, &begin).await?
+    } else {
+        group.iter().map(|_| None).collect()
+    };
+    for (job, ran) in group.iter_mut().zip(&mut ran).filter(|(_, ran)| ran.is_none()) {
+        savepoints.set();
+        let came_to = job.run_copy(&mut begin()).await;
+        match &came_to {
+            Ran::Stays(_) => {}
+            Ran::Refused => savepoints.undo(),
+            Ran::InTheWay(_) => savepoints.undo_held_up(),
+        }
+        *ran = Some(came_to);
+    }
+    savepoints.close();
+    Ok(ran.into_iter().flatten().collect())
+}
+
+/// Runs those that only append, side by side. A statement that fails undoes all of them: who is to blame shows when each
+/// runs alone.
+async fn append_all<'t>(
+    group: &mut [Box<dyn Repeatable>],
+    begin: &impl Fn() -> Tx<'t>,
+) -> Result<Vec<Option<Ran>>, Failure> {
+    let each = group.iter_mut().map(|job| async move {
+        if job.kind() != Kind::Append {
+            return Ok(None);
+        }
+        let mut tx = begin();
+        let ran = job.run_copy(&mut tx).await;
+        match tx.failure() {
+            Some(error) => Err(Failure { may_pass: true, error: error.clone() }),
+            None => Ok(Some(ran)),
+        }
+    });
+    try_join_all(each).await
+}
+
+/// The savepoints of a group's scripts, and how long these wait. All of it is sent and not waited for. A group of one
+/// needs no savepoint: what undoes its script undoes all.
+struct Savepoints<'s> {
+    session: &'s Session,
+    waits: Waits,
+    shared: bool,
+    next: &'static str,
+    is_set: bool,
+}
+
+impl<'s> Savepoints<'s> {
+    fn of(session: &'s Session, waits: Waits, shared: bool) -> Self {
+        let next = match (waits, shared) {
+            (Waits::AsLongAsItTakes, _) => "",
+            (Waits::AMoment, false) => "SET LOCAL lock_timeout = '10ms'",
+            (Waits::AMoment, true) => "SET LOCAL lock_timeout = '10ms'; SAVEPOINT script",
+        };
+        Self { session, waits, shared, next, is_set: false }
+    }
+
+    fn set(&mut self) {
+        self.say(self.next);
+        self.is_set = true;
+        self.next = "RELEASE SAVEPOINT script; SAVEPOINT script";
+    }
+
+    fn undo(&self) {
+        if self.shared {
+            self.say("ROLLBACK TO SAVEPOINT script");
+        }
+    }
+
+    /// Where one has waited in vain others may do so too: they wait less.
+    fn undo_held_up(&mut self) {
+        self.undo();
+        self.next = "RELEASE SAVEPOINT script; SET LOCAL lock_timeout = '1ms'; SAVEPOINT script";
+    }
+
+    fn close(&self) {
+        match (self.waits, self.shared) {
+            _ if !self.is_set => {}
+            (Waits::AsLongAsItTakes, _) => {}
+            (Waits::AMoment, false) => self.say("SET LOCAL lock_timeout TO DEFAULT"),
+            (Waits::AMoment, true) => {
+                self.say("RELEASE SAVEPOINT script; SET LOCAL lock_timeout TO DEFAULT");
+            }
+        }
+    }
+
+    fn say(&self, words: &'static str) {
+        if !words.is_empty() {
+            self.session.say(words);
+        }
+    }
+}
