@@ -344,7 +344,7 @@ impl Store {
     {
         self.aloud(async {
             match &self.engine {
-                Engine::Sqlite(engine) => engine.write(Kind::Any, script).await,
+                Engine::Sqlite(engine) => engine.write_once(script).await,
                 Engine::Postgres(engine) => engine.write_once(script).await,
             }
         })

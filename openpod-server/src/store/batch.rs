@@ -63,37 +63,66 @@ impl Batch {
     }
 }
 
-/// Rows for some statements, column by column.
+/// Rows for some statements, in the order in which these were first given one.
 #[derive(Default)]
-pub(super) struct Rows(Vec<(&'static Batch, Vec<Vec<Value>>)>);
+pub(super) struct Rows(Vec<(&'static Batch, RowsOfOne)>);
+
+/// Rows for one statement.
+#[derive(Default)]
+pub(super) struct RowsOfOne(Vec<Vec<Value>>);
 
 impl Rows {
     /// Adds a row.
-    pub(super) fn add(&mut self, batch: &'static Batch, row: &[Value]) {
-        let columns = self.of(batch, row.len());
-        columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value.clone()));
+    pub(super) fn add(&mut self, batch: &'static Batch, row: Vec<Value>) {
+        self.of(batch).push(row);
     }
 
     /// Adds all rows of others.
     pub(super) fn extend(&mut self, others: Rows) {
         for (batch, more) in others {
-            let columns = self.of(batch, more.len());
-            columns.iter_mut().zip(more).for_each(|(column, values)| column.extend(values));
+            self.of(batch).0.extend(more.0);
         }
     }
 
-    fn of(&mut self, batch: &'static Batch, width: usize) -> &mut Vec<Vec<Value>> {
+    fn of(&mut self, batch: &'static Batch) -> &mut RowsOfOne {
         let known = self.0.iter().position(|(known, _)| std::ptr::eq(*known, batch));
         let n = known.unwrap_or_else(|| {
-            self.0.push((batch, vec![Vec::new(); width]));
+            self.0.push((batch, RowsOfOne::default()));
             self.0.len() - 1
         });
         &mut self.0[n].1
     }
 }
 
+impl RowsOfOne {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds one.
+    pub(super) fn push(&mut self, row: Vec<Value>) {
+        self.0.push(row);
+    }
+
+    /// One after another.
+    pub(super) fn each(self) -> impl Iterator<Item = Vec<Value>> + Send {
+        self.0.into_iter()
+    }
+
+    /// Column by column.
+    pub(super) fn columns(self) -> Vec<Vec<Value>> {
+        let width = self.0.first().map_or(0, Vec::len);
+        let mut columns: Vec<_> = (0..width).map(|_| Vec::with_capacity(self.0.len())).collect();
+        for row in self.0 {
+            columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+        }
+        columns
+    }
+}
+
 impl IntoIterator for Rows {
-    type Item = (&'static Batch, Vec<Vec<Value>>);
+    type Item = (&'static Batch, RowsOfOne);
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -117,14 +146,14 @@ mod tests {
     fn rows_of_one_statement_come_together_in_their_order() {
         let batch = || -> &'static Batch { Box::leak(Box::new(Batch::new(&[], |_, _| String::new()))) };
         let (one, other) = (batch(), batch());
-        let row = |n| [Value::Integer(n), Value::Null];
+        let row = |n| vec![Value::Integer(n), Value::Null];
         let (mut rows, mut more) = (Rows::default(), Rows::default());
-        rows.add(one, &row(1));
-        more.add(other, &row(2));
-        more.add(one, &row(3));
-        more.add(other, &row(4));
+        rows.add(one, row(1));
+        more.add(other, row(2));
+        more.add(one, row(3));
+        more.add(other, row(4));
         rows.extend(more);
-        let found: Vec<Vec<Value>> = rows.into_iter().map(|(_, columns)| columns[0].clone()).collect();
+        let found: Vec<Vec<Value>> = rows.into_iter().map(|(_, rows)| rows.columns().remove(0)).collect();
         let numbers = |numbers: [i64; 2]| numbers.map(Value::Integer).to_vec();
         assert_eq!(found, [numbers([1, 3]), numbers([2, 4])]);
     }

@@ -60,6 +60,11 @@ impl StoreError {
         Self { kind: StoreErrorKind::Closed, message: "it is closing".to_owned() }
     }
 
+    /// A script of SQLite's runs through without a pause.
+    pub(super) fn waited() -> Self {
+        Self::misused("a script waited for something else than the database")
+    }
+
     /// A column holds something that is not what it is read as.
     pub fn unreadable(message: impl Into<String>) -> Self {
         Self { kind: StoreErrorKind::Unreadable, message: message.into() }

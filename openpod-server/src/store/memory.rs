@@ -36,13 +36,6 @@ pub(super) struct News {
     pub(super) keys: Vec<String>,
 }
 
-impl News {
-    pub(super) fn extend(&mut self, other: News) {
-        self.agents.extend(other.agents);
-        self.keys.extend(other.keys);
-    }
-}
-
 /// Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Memory(Arc<Mutex<Inner>>);

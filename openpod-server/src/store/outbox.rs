@@ -63,7 +63,7 @@ pub async fn emit(
     let (project, body) = (event.project(), body_of(event, now));
     for agent in recipients.iter().filter(|agent| !author.is_agent(agent)) {
         let id: String = tx.new_id();
-        tx.gather(&EVENTS, params![id, agent, project, event.kind(), body, now]).await?;
+        tx.gather(&EVENTS, params![id, agent, project, event.kind(), body, now]);
     }
     Ok(())
 }

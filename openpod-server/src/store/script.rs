@@ -68,8 +68,7 @@ where
         let Some(script) = self.script.take() else { return false };
         tx.limit_to(self.kind);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let waited =
-                || Err(E::from(StoreError::misused("a script waited for something else than the database")));
+            let waited = || Err(E::from(StoreError::waited()));
             perform(script, tx).now_or_never().unwrap_or_else(waited)
         }));
         let stays = matches!(outcome, Ok(Ok(_)));

@@ -23,6 +23,7 @@ use super::times::Times;
 use super::{Opening, Sources, StoreError, Tx, migrations};
 pub(super) use backup::settle;
 use connection::Place;
+use writer::{Work, Writer};
 
 const READERS: usize = 4;
 
@@ -31,7 +32,7 @@ const READERS: usize = 4;
 pub(super) struct Engine {
     place: Place,
     reads: Option<mpsc::Sender<Box<dyn Job>>>,
-    writes: Option<mpsc::Sender<Box<dyn Job>>>,
+    writes: Option<mpsc::Sender<Work>>,
     threads: Vec<thread::JoinHandle<()>>,
     times: Times,
     walked: Arc<AtomicU64>,
@@ -56,7 +57,7 @@ impl Engine {
             }
             (Some(file), None) => Place::file_as_it_is(file),
         };
-        let mut writer = place.connect()?;
+        let mut writer = place.connect_to_write()?;
         let shared = file.filter(|_| !opening.alone);
         let migrated = match opening.steps {
             Some(steps) => migrations::migrate(&mut writer, steps, shared)?,
@@ -79,9 +80,8 @@ impl Engine {
             start(format!("db-read-{n}"), Box::new(read))?;
         }
         let (writes, queue) = mpsc::channel();
-        let own = times.clone();
-        let write = move || writer::run(writer, &queue, &own, &signals, &memory);
-        start("db-write".to_owned(), Box::new(write))?;
+        let writer = Writer::new(writer, queue, times.clone(), signals, memory);
+        start("db-write".to_owned(), Box::new(move || writer.run()))?;
         let (reads, writes) = (Some(reads), Some(writes));
         Ok((Self { place, reads, writes, threads, times, walked }, migrated))
     }
@@ -114,11 +114,25 @@ impl Engine {
 
     pub(super) async fn write<T, E, S>(&self, kind: Kind, script: S) -> Result<T, E>
     where
+        S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        deliver(kind, script, |job| self.submit(Work::Shared(job))).await
+    }
+
+    /// The same for a script that cannot be run again.
+    pub(super) async fn write_once<T, E, S>(&self, script: S) -> Result<T, E>
+    where
         S: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        deliver(kind, script, |job| self.writes.as_ref().is_some_and(|queue| queue.send(job).is_ok())).await
+        deliver(Kind::Any, script, |job| self.submit(Work::Single(job))).await
+    }
+
+    fn submit(&self, work: Work) -> bool {
+        self.writes.as_ref().is_some_and(|queue| queue.send(work).is_ok())
     }
 }
 

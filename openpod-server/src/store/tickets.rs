@@ -192,7 +192,7 @@ pub async fn add_comment(
         Actor::Agent(id) => (Some(id), None),
         Actor::Owner(id) => (None, Some(id)),
     };
-    tx.gather(&COMMENTS, params![id, ticket, agent, owner, content, now]).await?;
+    tx.gather(&COMMENTS, params![id, ticket, agent, owner, content, now]);
     Ok((id, now))
 }
 

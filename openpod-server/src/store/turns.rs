@@ -127,7 +127,7 @@ async fn hold(tx: &mut Tx<'_>, turns: &[&Turn]) -> Result<BTreeSet<WebhookId>, S
 /// Writes the attempts into the log.
 async fn log(tx: &mut Tx<'_>, attempts: &[&Attempt]) -> Result<(), StoreError> {
     for Attempt { delivery, number, begun_at, ended_at, http_status, error, .. } in attempts {
-        tx.gather(&ATTEMPTS, params![delivery, number, begun_at, ended_at, http_status, error]).await?;
+        tx.gather(&ATTEMPTS, params![delivery, number, begun_at, ended_at, http_status, error]);
     }
     Ok(())
 }

@@ -25,7 +25,6 @@ pub struct Tx<'c> {
     /// How many questions there are whose answers nobody took.
     asked: usize,
     left: Left,
-    keys: Vec<String>,
     walked: u64,
     kind: Kind,
 }
@@ -56,17 +55,7 @@ impl<'c> Tx<'c> {
 
     fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
         let left = Left::default();
-        Self {
-            engine,
-            times,
-            now,
-            failed: None,
-            asked: 0,
-            left,
-            keys: Vec::new(),
-            walked: 0,
-            kind: Kind::Any,
-        }
+        Self { engine, times, now, failed: None, asked: 0, left, walked: 0, kind: Kind::Any }
     }
 
     /// The time of this transaction, the same throughout.
@@ -132,17 +121,10 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
-    /// Adds a row to those that a statement takes at once. Nothing in this transaction may need to read what it writes:
-    /// over a network it is run at the end, for the rows of all scripts of a group.
-    pub(super) async fn gather(&mut self, batch: &'static Batch, row: &[Value]) -> Result<(), StoreError> {
-        let Engine::Sqlite(connection) = &mut self.engine else {
-            self.left.rows.add(batch, row);
-            return Ok(());
-        };
-        let due = statement::query(connection, batch.of_one(), row, usize::MAX, &mut self.walked, webhook);
-        let due = self.note(due).await?;
-        self.left.due.extend(due);
-        Ok(())
+    /// Adds a row to those that a statement takes at once. Nothing in this transaction may need to read what it writes: it
+    /// is run at the end, for the rows of all scripts of a group.
+    pub(super) fn gather(&mut self, batch: &'static Batch, row: &[Value]) {
+        self.left.rows.add(batch, row.to_vec());
     }
 
     /// Asks for every row of a statement's answer, to be taken later by [`Tx::answer`]. Over a network what is asked one
@@ -237,7 +219,7 @@ impl<'c> Tx<'c> {
 
     /// Notes that a key is no longer what it was.
     pub(super) fn altered(&mut self, key_id: &str) {
-        self.keys.push(key_id.to_owned());
+        self.left.keys.push(key_id.to_owned());
     }
 
     /// How many rows its queries stepped over where no index leads; known on SQLite only.
@@ -247,7 +229,7 @@ impl<'c> Tx<'c> {
 
     /// What it changes of what may be remembered.
     pub(super) fn into_news(self) -> News {
-        News { agents: self.left.touched.into_iter().collect(), keys: self.keys }
+        News { agents: self.left.touched.into_iter().collect(), keys: self.left.keys }
     }
 
     pub(super) fn wakes_deliveries(&self) -> bool {

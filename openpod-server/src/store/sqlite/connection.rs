@@ -47,6 +47,13 @@ impl Place {
         open(&self.path, self.kind).map_err(|error| self.failure(error))
     }
 
+    /// A connection for many small changes. What undoes one of them is kept in memory, where SQLite would keep it in a file.
+    pub(super) fn connect_to_write(&self) -> Result<Connection, OpenError> {
+        let connection = self.connect()?;
+        connection.pragma_update(None, "temp_store", "memory").map_err(|error| self.failure(error))?;
+        Ok(connection)
+    }
+
     /// A connection that cannot change anything.
     pub(super) fn connect_to_read(&self) -> Result<Connection, OpenError> {
         let connection = self.connect()?;

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use openpod_sdk::api::{AgentKeyId, WebhookId};
 
 use super::{Answer, Asked, Engine, Tx, webhook};
-use crate::store::batch::{Batch, Rows};
+use crate::store::batch::{Batch, Rows, RowsOfOne};
 use crate::store::postgres::UnderWay;
 use crate::store::script::Kind;
 use crate::store::{StoreError, Value, marks, outbox};
@@ -22,10 +22,24 @@ use crate::store::{StoreError, Value, marks, outbox};
 pub(in crate::store) struct Left {
     pub(super) due: BTreeSet<WebhookId>,
     pub(super) touched: BTreeSet<AgentKeyId>,
+    /// Which keys are no longer what they were.
+    pub(super) keys: Vec<String>,
     /// What was sent to the database, in order.
     pub(super) sent: Vec<Sent>,
     /// What is yet to be sent, and needs no order.
     pub(super) rows: Rows,
+}
+
+impl Left {
+    /// Adds what another script leaves.
+    pub(in crate::store) fn extend(&mut self, other: Left) {
+        let Left { due, touched, keys, sent, rows } = other;
+        self.due.extend(due);
+        self.touched.extend(touched);
+        self.keys.extend(keys);
+        self.sent.extend(sent);
+        self.rows.extend(rows);
+    }
 }
 
 /// A statement for whose answer nobody has waited yet.
@@ -59,32 +73,35 @@ impl Tx<'_> {
     ) -> Result<Asked<String>, StoreError> {
         self.may_change(batch.of_one()).await?;
         self.asked += 1;
-        let (mut known, mut gathered) = (Vec::new(), Rows::default());
+        let (mut known, mut gathered) = (Vec::new(), RowsOfOne::default());
         for row in rows {
             match &self.engine {
                 Engine::Sqlite(_) => known.extend(self.all(batch.of_one(), &row, |row| row.get("id")).await?),
-                Engine::Postgres(_) => gathered.add(batch, &row),
+                Engine::Postgres(_) => gathered.push(row),
             }
         }
-        let (Engine::Postgres(session), Some((_, columns))) = (&self.engine, gathered.into_iter().next())
-        else {
-            return Ok(Asked(Answer::Known(known)));
-        };
-        let asked = session.ask(batch.of_many(), columns, |row| row.get("id")).await;
-        Ok(Asked(Answer::UnderWay(self.note(asked).await?)))
+        match &self.engine {
+            Engine::Postgres(session) if !gathered.is_empty() => {
+                let asked = session.ask(batch.of_many(), gathered.columns(), |row| row.get("id")).await;
+                Ok(Asked(Answer::UnderWay(self.note(asked).await?)))
+            }
+            _ => Ok(Asked(Answer::Known(known))),
+        }
     }
 
     /// Sends what was gathered.
     async fn send_rows(&mut self) -> Result<(), StoreError> {
-        let rows = std::mem::take(&mut self.left.rows);
-        let session = match &self.engine {
-            Engine::Postgres(session) => *session,
-            Engine::Sqlite(_) => return Ok(()),
-        };
-        for (batch, columns) in rows {
-            let due = session.ask(batch.of_many(), columns, webhook).await;
-            let due = self.note(due).await?;
-            self.left.sent.push(Sent::Due(due));
+        for (batch, rows) in std::mem::take(&mut self.left.rows) {
+            if let Engine::Postgres(session) = &self.engine {
+                let due = session.ask(batch.of_many(), rows.columns(), webhook).await;
+                let due = self.note(due).await?;
+                self.left.sent.push(Sent::Due(due));
+                continue;
+            }
+            for row in rows.each() {
+                let due = self.all(batch.of_one(), &row, webhook).await?;
+                self.left.due.extend(due);
+            }
         }
         Ok(())
     }
@@ -106,11 +123,7 @@ impl Tx<'_> {
 
     /// Takes over what a script of a group left.
     pub(in crate::store) fn take_over(&mut self, left: Left) {
-        let Left { due, touched, sent, rows } = left;
-        self.left.due.extend(due);
-        self.left.touched.extend(touched);
-        self.left.sent.extend(sent);
-        self.left.rows.extend(rows);
+        self.left.extend(left);
     }
 
     /// Ends a script that succeeded.
