@@ -49,6 +49,13 @@ pub async fn ticket(tx: &mut Tx<'_>, actor: &Actor, id: &TicketId) -> Result<(Ti
     found.filter(|(_, standing)| standing.is_member()).ok_or_else(|| ApiError::not_found("ticket"))
 }
 
+/// A ticket that the caller says something about, and the name by which people know them.
+pub async fn spoken_at(tx: &mut Tx<'_>, actor: &Actor, id: &TicketId) -> Result<(Ticket, String), ApiError> {
+    let found = standings::speaking_at(tx, actor, id).await?;
+    let found = found.filter(|(_, standing, _)| standing.is_member());
+    found.map(|(ticket, _, name)| (ticket, name)).ok_or_else(|| ApiError::not_found("ticket"))
+}
+
 /// Which page a query asks for.
 pub fn window(limit: Option<u32>, cursor: Option<&String>) -> Result<Window, ApiError> {
     Window::new(limit, cursor.map(String::as_str))

@@ -63,6 +63,33 @@ impl Batch {
     }
 }
 
+/// A question about one thing each time, which is one statement for any number of things.
+#[derive(Debug)]
+pub(super) struct Question(Batch);
+
+impl Question {
+    /// `sql` reads what it is asked about as in [`Batch::new`], and answers with one row at most for each, whose `n` is
+    /// that of `r`.
+    pub(super) fn new(columns: &[Column], sql: impl Fn(Dialect, &str) -> String) -> Self {
+        Self(Batch::new(&[columns, &[Column::Integer("n")]].concat(), sql))
+    }
+
+    /// The statement and its parameters for one thing.
+    pub(super) fn of_one(&self, about: &[Value]) -> (&str, Vec<Value>) {
+        (self.0.of_one(), [about, &[Value::Integer(0)]].concat())
+    }
+
+    /// The same for many, which are numbered from 0.
+    pub(super) fn of_many(&self, about: impl IntoIterator<Item = Vec<Value>>) -> (&str, Vec<Vec<Value>>) {
+        let mut rows = RowsOfOne::default();
+        for (n, mut row) in (0..).zip(about) {
+            row.push(Value::Integer(n));
+            rows.push(row);
+        }
+        (self.0.of_many(), rows.columns())
+    }
+}
+
 /// Rows for some statements, in the order in which these were first given one.
 #[derive(Default)]
 pub(super) struct Rows(Vec<(&'static Batch, RowsOfOne)>);

@@ -46,6 +46,18 @@ impl Dialect {
         }
     }
 
+    /// Answers a [`Question`](super::batch::Question): looks up what there is about each of what it is asked about, by a plan
+    /// that serves one and many.
+    pub(super) fn for_each(self, rows: &str, columns: &str, tables: &str, condition: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("SELECT r.n, {columns} FROM {rows}, {tables} WHERE {condition}"),
+            Dialect::Postgres => format!(
+                "SELECT r.n, found.* FROM {rows} CROSS JOIN LATERAL \
+                 (SELECT {columns} FROM {tables} WHERE {condition} LIMIT 1) AS found"
+            ),
+        }
+    }
+
     /// Ends a `SELECT` of rows of a table that nobody else shall change before the transaction ends.
     pub(super) fn hold(self, table: &str) -> String {
         match self {

@@ -19,6 +19,7 @@ mod retry;
 mod rounds;
 mod session;
 mod tls;
+mod together;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,7 @@ use rounds::Rounds;
 use session::{Begun, Purpose};
 pub(super) use session::{Session, UnderWay};
 use tls::Tls;
+pub(super) use together::Together;
 
 /// How many connections each pool opens at most.
 const CONNECTIONS: usize = 16;

@@ -1,7 +1,10 @@
 //! Who is what in a project.
 
+use std::sync::LazyLock;
+
 use openpod_sdk::api::{AgentKeyId, OwnerId, ProjectId, RoleLevel, TicketId};
 
+use super::batch::{Column, Question};
 use super::{Asked, Row, StoreError, Tx, params, tickets};
 use crate::domain::permission::{Actor, Standing};
 use crate::domain::ticket::Ticket;
@@ -25,6 +28,34 @@ pub async fn at_ticket(
                LEFT JOIN memberships m ON m.project_id = t.project_id AND m.agent_id = $2 WHERE t.id = $1";
     let read = |row: &Row<'_>| Ok((tickets::read(row)?, facts_of(row)?.of(actor)));
     tx.first(sql, params![ticket, actor.agent()], read).await
+}
+
+static SPEAKERS: LazyLock<Question> = LazyLock::new(|| {
+    let columns = [Column::Text("ticket"), Column::Text("agent"), Column::Text("owner")];
+    Question::new(&columns, |dialect, rows| {
+        let columns = "t.*, p.owner_agent_id, p.owner_id, m.role_level, coalesce(a.name, o.login) AS speaker";
+        let tables = "tickets t JOIN projects p ON p.id = t.project_id \
+                      LEFT JOIN memberships m ON m.project_id = t.project_id AND m.agent_id = r.agent \
+                      LEFT JOIN agents a ON a.id = r.agent LEFT JOIN owners o ON o.id = r.owner";
+        dialect.for_each(rows, columns, tables, "t.id = r.ticket")
+    })
+});
+
+/// [`at_ticket`], for who says something about it: with the name by which people know them.
+pub async fn speaking_at(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    ticket: &TicketId,
+) -> Result<Option<(Ticket, Standing, String)>, StoreError> {
+    let owner = match actor {
+        Actor::Agent(_) => None,
+        Actor::Owner(owner) => Some(owner),
+    };
+    let read = |row: &Row<'_>| {
+        let name: Option<String> = row.get("speaker")?;
+        Ok((tickets::read(row)?, facts_of(row)?.of(actor), name.unwrap_or_default()))
+    };
+    tx.look(&SPEAKERS, params![ticket, actor.agent(), owner], read).await
 }
 
 /// What decides about a standing.

@@ -4,10 +4,10 @@ mod left;
 
 use openpod_sdk::api::{AgentKeyId, Timestamp, WebhookId};
 
-use super::batch::Batch;
+use super::batch::{Batch, Question};
 use super::dialect::Dialect;
 use super::memory::News;
-use super::postgres::{Session, UnderWay};
+use super::postgres::{Session, Together, UnderWay};
 use super::script::Kind;
 use super::sqlite::statement;
 use super::times::Times;
@@ -27,6 +27,7 @@ pub struct Tx<'c> {
     left: Left,
     walked: u64,
     kind: Kind,
+    together: Option<&'c Together>,
 }
 
 /// A question whose answer may still be under way.
@@ -55,7 +56,12 @@ impl<'c> Tx<'c> {
 
     fn new(engine: Engine<'c>, times: &'c Times, now: Timestamp) -> Self {
         let left = Left::default();
-        Self { engine, times, now, failed: None, asked: 0, left, walked: 0, kind: Kind::Any }
+        Self { engine, times, now, failed: None, asked: 0, left, walked: 0, kind: Kind::Any, together: None }
+    }
+
+    /// Asks together with the scripts that run beside it.
+    pub(super) fn asking_with(self, together: &'c Together) -> Self {
+        Self { together: Some(together), ..self }
     }
 
     /// The time of this transaction, the same throughout.
@@ -191,6 +197,32 @@ impl<'c> Tx<'c> {
             },
         };
         self.note(found).await
+    }
+
+    /// What answers a question about one thing, if anything does. Scripts that run side by side over a network ask the same
+    /// question with one statement.
+    pub(super) async fn look<T>(
+        &mut self,
+        question: &'static Question,
+        about: &[Value],
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send,
+    ) -> Result<Option<T>, StoreError> {
+        let session = match &self.engine {
+            Engine::Postgres(session) => *session,
+            Engine::Sqlite(_) => {
+                let (sql, params) = question.of_one(about);
+                return self.first(sql, &params, read).await;
+            }
+        };
+        let found = match self.together {
+            Some(together) => together.ask(question, about).await,
+            None => {
+                let (sql, columns) = question.of_many([about.to_vec()]);
+                session.query(sql, &columns).await.map(|mut rows| rows.pop())
+            }
+        };
+        let read = found.and_then(|row| row.map(|row| read(&Row::Postgres(&row))).transpose());
+        self.note(read).await
     }
 
     /// Remembers what went wrong first: a statement that was sent before and failed makes all that follow fail.

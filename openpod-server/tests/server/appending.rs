@@ -11,6 +11,7 @@ use tokio::sync::Barrier;
 
 use super::contention::{COUNT, counts, hold, shared, two_owners};
 use super::two_engines::{both, open};
+use super::world::{OWNER, Person, World, text};
 
 async fn noted(store: &Store) -> Vec<String> {
     let sql = "SELECT target_id FROM audit_log ORDER BY target_id";
@@ -127,5 +128,52 @@ async fn what_fails_or_panics_takes_nobody_along_who_appends_beside_it() {
         }
         let stayed: Vec<_> = (0..30).filter(|n| n % 3 == 2).map(|n| format!("{n:02}")).collect();
         assert_eq!(noted(&store).await, stayed);
+    }
+}
+
+/// Says something about a ticket, and what came of it: the status, and who said what.
+async fn say(world: &World, ticket: &str, who: &Person, words: String) -> (u16, String) {
+    let path = format!("{}/tickets/{ticket}/comments", who.surface());
+    let answer = world.post(&path, who, json!({"content": words})).await;
+    let data = &answer.json["data"];
+    let name = |field: &str| data[field].as_str().unwrap_or("nobody").to_owned();
+    (answer.status.as_u16(), format!("{}: {}", name("author_name"), name("content")))
+}
+
+#[tokio::test]
+async fn of_many_who_speak_at_once_each_is_answered_by_name_and_about_their_own_ticket() {
+    for location in both().await {
+        let world = World::at(location).await;
+        let olga = world.owner("olga").await;
+        let project = world.project(&olga).await;
+        let (ada, bob) = (world.member(&project, "ada", "worker").await, world.register("bob").await);
+        let tickets = [world.ticket(&project, Some(&ada)).await, world.ticket(&project, None).await];
+        let calls = (0..60).map(|n| {
+            let (world, words) = (&world, format!("words {n}"));
+            let (ticket, who) = match n % 6 {
+                0 | 1 => (tickets[n % 2].as_str(), &olga),
+                2 | 3 => (tickets[n % 2].as_str(), &ada),
+                4 => ("00000000-0000-7000-8000-000000000000", &ada),
+                _ => (tickets[0].as_str(), &bob),
+            };
+            async move { say(world, ticket, who, words).await }
+        });
+        for (n, answer) in join_all(calls).await.into_iter().enumerate() {
+            let expected = match n % 6 {
+                0 | 1 => (201, format!("olga: words {n}")),
+                2 | 3 => (201, format!("ada: words {n}")),
+                _ => (404, "nobody: nobody".to_owned()),
+            };
+            assert_eq!(answer, expected);
+        }
+        for (place, ticket) in tickets.iter().enumerate() {
+            let shown = world.get(&format!("{OWNER}/tickets/{ticket}"), &olga).await.expect(200);
+            let said = shown["comments"].as_array().unwrap().iter();
+            let mut said: Vec<String> = said.map(|comment| text(&comment["content"])).collect();
+            let there = |n: &usize| n % 6 < 4 && n % 2 == place;
+            let mut expected: Vec<String> = (0..60).filter(there).map(|n| format!("words {n}")).collect();
+            (said.sort(), expected.sort());
+            assert_eq!(said, expected);
+        }
     }
 }

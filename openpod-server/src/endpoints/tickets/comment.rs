@@ -11,7 +11,7 @@ use crate::domain::permission::Actor;
 use crate::domain::ticket::Ticket;
 use crate::endpoints::access;
 use crate::http::{Answer, ApiError, Call};
-use crate::store::{Tx, marks, outbox, standings, tickets};
+use crate::store::{Tx, marks, outbox, tickets};
 
 /// Says something about a ticket.
 pub async fn comment<E>(State(app): State<App>, call: Call<E>) -> Result<Answer<E>, ApiError>
@@ -21,8 +21,7 @@ where
     let Call { actor, path, body, once, .. } = call;
     once.append(&app, move |tx| {
         Box::pin(async move {
-            let name = standings::ask_name(tx, &actor).await?;
-            let (ticket, _) = access::ticket(tx, &actor, &path.ticket_id).await?;
+            let (ticket, name) = access::spoken_at(tx, &actor, &path.ticket_id).await?;
             let (id, created_at) = tickets::add_comment(tx, &ticket.id, &actor, &body.content).await?;
             tell(tx, &ticket, &actor).await?;
             let (agent, owner) = match &actor {
@@ -35,7 +34,7 @@ where
                 content: body.content,
                 author_agent_key_id: agent,
                 author_user_id: owner,
-                author_name: Some(standings::name(tx, name).await?),
+                author_name: Some(name),
                 created_at,
             };
             Ok(Answer::created(comment).changing(change))

@@ -13,6 +13,7 @@ use futures_util::future::try_join_all;
 use super::Engine;
 use super::retry::Failure;
 use super::session::{self, Begun, Purpose, Session, UnderWay};
+use super::together::Together;
 use crate::store::script::{Kind, Ran, Repeatable};
 use crate::store::{StoreError, Tx};
 
@@ -46,10 +47,17 @@ pub(super) async fn write(
     let shared = group.len() > 1;
     let begin = || Tx::postgres(&session, &engine.times, now);
     let savepoints = Savepoints::of(&session, waits, shared);
-    let ran = run_all(group, begin, savepoints).await?;
+    let together = Together::default();
+    let mut ran = if shared {
+        let appending = append_all(group, || begin().asking_with(&together));
+        together.run(&session, appending).await.map_err(Failure::of_one)??
+    } else {
+        vec![None]
+    };
+    run_others(group, &mut ran, begin, savepoints).await;
     let mut end = begin();
-    let (mut stays, mut in_the_way) = (false, Vec::with_capacity(ran.len()));
-    for ran in ran {
+    let (mut stays, mut in_the_way) = (false, Vec::with_capacity(group.len()));
+    for ran in ran.into_iter().flatten() {
         in_the_way.push(match ran {
             Ran::Stays(left) => {
                 stays = true;
@@ -77,18 +85,14 @@ pub(super) async fn write(
     Ok(Written { in_the_way, flushed })
 }
 
-/// Runs the scripts of a group, and tells what each came to, in their order.
-async fn run_all<'t>(
+/// Runs the scripts that have not run yet, one after another.
+async fn run_others<'t>(
     group: &mut [Box<dyn Repeatable>],
+    ran: &mut [Option<Ran>],
     begin: impl Fn() -> Tx<'t>,
     mut savepoints: Savepoints<'_>,
-) -> Result<Vec<Ran>, Failure> {
-    let mut ran = if savepoints.shared {
-        append_all(group, &begin).await?
-    } else {
-        group.iter().map(|_| None).collect()
-    };
-    for (job, ran) in group.iter_mut().zip(&mut ran).filter(|(_, ran)| ran.is_none()) {
+) {
+    for (job, ran) in group.iter_mut().zip(ran).filter(|(_, ran)| ran.is_none()) {
         savepoints.set();
         let came_to = job.run_copy(&mut begin()).await;
         match &came_to {
@@ -99,15 +103,15 @@ async fn run_all<'t>(
         *ran = Some(came_to);
     }
     savepoints.close();
-    Ok(ran.into_iter().flatten().collect())
 }
 
 /// Runs those that only append, side by side. A statement that fails undoes all of them: who is to blame shows when each
 /// runs alone.
 async fn append_all<'t>(
     group: &mut [Box<dyn Repeatable>],
-    begin: &impl Fn() -> Tx<'t>,
+    begin: impl Fn() -> Tx<'t>,
 ) -> Result<Vec<Option<Ran>>, Failure> {
+    let begin = &begin;
     let each = group.iter_mut().map(|job| async move {
         if job.kind() != Kind::Append {
             return Ok(None);
@@ -115,7 +119,7 @@ async fn append_all<'t>(
         let mut tx = begin();
         let ran = job.run_copy(&mut tx).await;
         match tx.failure() {
-            Some(error) => Err(Failure { may_pass: true, error: error.clone() }),
+            Some(error) => Err(Failure::of_one(error.clone())),
             None => Ok(Some(ran)),
         }
     });

@@ -28,6 +28,11 @@ impl Failure {
         Self { may_pass: error.is_passing(), error }
     }
 
+    /// Of several who ran together, one is to blame: each may work alone.
+    pub(super) fn of_one(error: StoreError) -> Self {
+        Self { may_pass: true, error }
+    }
+
     pub(super) fn at_commit(error: StoreError) -> Self {
         Self { may_pass: error.kind() == StoreErrorKind::Collided, error }
     }

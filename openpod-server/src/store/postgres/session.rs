@@ -135,10 +135,10 @@ impl Session {
         let _ = self.client.batch_execute(words).now_or_never();
     }
 
-    pub(in crate::store) async fn query(
+    pub(in crate::store) async fn query<P: ToSql + Sync>(
         &self,
         sql: &str,
-        params: &[Value],
+        params: &[P],
     ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         let statement = self.prepare(sql, params).await?;
         Ok(self.client.query(&statement, &borrowed(params)).await?)
