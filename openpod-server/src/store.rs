@@ -1,13 +1,14 @@
-//! The database: two calls, each one transaction.
+//! The database: three calls, each one transaction.
 //!
 //! ```text
-//!   store.read(|tx| …)   ─▶ a snapshot
-//!   store.write(|tx| …)  ─▶ all or nothing; the answer comes when it is on disk
-//!                 Tx     ─▶ SQL with `$n`, written once for both engines
+//!   store.read(|tx| …)    ─▶ a snapshot
+//!   store.write(|tx| …)   ─▶ all or nothing; the answer comes when it is on disk
+//!   store.append(|tx| …)  ─▶ the same for what only reads and adds rows that nobody needs to read before the end
+//!                  Tx     ─▶ SQL with `$n`, written once for both engines
 //!
-//!   sqlite     several reader threads and one writer thread: what has queued up becomes one group,
-//!              each script a savepoint, one durable commit, then the answers
-//!   postgres   a connection for each transaction; several processes share the database
+//!   sqlite     several reader threads and one writer thread
+//!   postgres   a connection for each read, a few lanes for writes; several processes share the database
+//!   both       writes that have queued up become one group: one durable commit, then the answers
 //!   dialect    the few things that each does in its own way
 //! ```
 //!

@@ -35,14 +35,34 @@ impl Dialect {
         }
     }
 
-    /// Joins to the rows of a batch what a table has for each, of which only the `id` is to be read. On PostgreSQL each row
-    /// is looked up by itself: a plan that joined the tables otherwise, made while they were small, would outlive that.
-    pub(super) fn join(self, table: &str, name: &str, condition: &str, lock: &str) -> String {
+    /// Joins to the rows of a batch what a table has for each, of which only these columns are to be read. On PostgreSQL each
+    /// row is looked up by itself: a plan that joined the tables otherwise, made while they were small, would outlive that.
+    pub(super) fn join(
+        self,
+        table: &str,
+        name: &str,
+        columns: &[&str],
+        condition: &str,
+        lock: &str,
+    ) -> String {
         match self {
             Dialect::Sqlite => format!("JOIN {table} {name} ON {condition}"),
-            Dialect::Postgres => format!(
-                "CROSS JOIN LATERAL (SELECT {name}.id FROM {table} {name} WHERE {condition} {lock}) AS {name}"
-            ),
+            Dialect::Postgres => {
+                let columns: Vec<String> = columns.iter().map(|column| format!("{name}.{column}")).collect();
+                let columns = columns.join(", ");
+                format!(
+                    "CROSS JOIN LATERAL (SELECT {columns} FROM {table} {name} WHERE {condition} {lock}) AS {name}"
+                )
+            }
+        }
+    }
+
+    /// Ends the statement of a batch that tells which rows it touched. SQLite, which is given one row at a time, tells whether
+    /// it touched one, and would have to make a table for what it returns.
+    pub(super) fn returning(self, id: &str) -> String {
+        match self {
+            Dialect::Sqlite => String::new(),
+            Dialect::Postgres => format!("RETURNING {id} AS id"),
         }
     }
 

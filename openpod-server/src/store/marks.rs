@@ -12,11 +12,12 @@ use super::{Asked, StoreError, Tx, params};
 /// are one.
 static MARKS: LazyLock<Batch> = LazyLock::new(|| {
     Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
-        let held = dialect.join("agents", "a", "a.id = r.id", &dialect.hold("a"));
+        let held = dialect.join("agents", "a", &["id"], "a.id = r.id", &dialect.hold("a"));
         format!(
             "WITH held AS MATERIALIZED (SELECT a.id AS agent, r.now AS now FROM {rows} {held}) \
              UPDATE agents SET changed_at = CASE WHEN changed_at >= held.now THEN changed_at + 1 ELSE held.now END \
-             FROM held WHERE id = held.agent RETURNING id"
+             FROM held WHERE id = held.agent {}",
+            dialect.returning("id")
         )
     })
 });

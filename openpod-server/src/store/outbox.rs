@@ -7,6 +7,7 @@ use openpod_sdk::api::{AgentKeyId, DeliveryId, Timestamp, WebhookId};
 use openpod_sdk::webhook::{Delivery, Event, WebhookTest};
 
 use super::batch::{Batch, Column};
+use super::dialect::Dialect;
 use super::{Asked, StoreError, Tx, params};
 use crate::domain::permission::Actor;
 
@@ -25,6 +26,7 @@ static EVENTS: LazyLock<Batch> = LazyLock::new(|| {
         let webhooks = dialect.join(
             "webhooks",
             "w",
+            &["id"],
             "w.agent_id = r.agent AND w.is_active = 1 AND EXISTS \
              (SELECT 1 FROM webhook_events e WHERE e.webhook_id = w.id AND e.event IN (r.event, '*'))",
             &dialect.keep("w"),
@@ -39,16 +41,32 @@ static EVENTS: LazyLock<Batch> = LazyLock::new(|| {
     })
 });
 
-/// That webhooks have a delivery which is due, in the order in which they are to be held. It touches no row when a webhook
-/// was disabled meanwhile.
+/// That webhooks have a delivery which is due, in the order in which they are to be held. It answers with those that are
+/// active: a webhook may have been disabled meanwhile.
 static DUE: LazyLock<Batch> = LazyLock::new(|| {
-    Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
-        let held = dialect.join("webhooks", "w", "w.id = r.id AND w.is_active = 1", &dialect.hold("w"));
-        format!(
-            "WITH held AS MATERIALIZED (SELECT w.id AS webhook, r.now AS now FROM {rows} {held}) \
-             UPDATE webhooks SET due_at = CASE WHEN due_at < held.now THEN due_at ELSE held.now END \
-             FROM held WHERE id = held.webhook RETURNING id"
-        )
+    Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| match dialect {
+        Dialect::Sqlite => format!(
+            "UPDATE webhooks SET due_at = min(coalesce(due_at, r.now), r.now) FROM {rows} \
+             WHERE webhooks.id = r.id AND is_active = 1"
+        ),
+        // Where something is due already nothing changes. But the row is held also then: whoever is about to note that
+        // nothing is left waits, and finds this delivery.
+        Dialect::Postgres => {
+            let columns = ["id", "due_at"];
+            let held = dialect.join(
+                "webhooks",
+                "w",
+                &columns,
+                "w.id = r.id AND w.is_active = 1",
+                &dialect.hold("w"),
+            );
+            format!(
+                "WITH held AS MATERIALIZED (SELECT w.id, w.due_at, r.now FROM {rows} {held}), \
+                 told AS (UPDATE webhooks SET due_at = held.now FROM held \
+                 WHERE webhooks.id = held.id AND (held.due_at IS NULL OR held.due_at > held.now)) \
+                 SELECT id FROM held"
+            )
+        }
     })
 });
 

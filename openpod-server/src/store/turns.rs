@@ -78,10 +78,11 @@ static ATTEMPTS: LazyLock<Batch> = LazyLock::new(|| {
 
 /// Deliveries that succeeded.
 static DELIVERED: LazyLock<Batch> = LazyLock::new(|| {
-    Batch::new(&[Column::Text("id"), Column::Integer("now")], |_, rows| {
+    Batch::new(&[Column::Text("id"), Column::Integer("now")], |dialect, rows| {
         format!(
             "UPDATE deliveries SET status = 'delivered', attempts = attempts + 1, next_attempt_at = NULL, \
-             finished_at = r.now FROM {rows} WHERE deliveries.id = r.id RETURNING deliveries.id AS id"
+             finished_at = r.now FROM {rows} WHERE deliveries.id = r.id {}",
+            dialect.returning("deliveries.id")
         )
     })
 });

@@ -24,6 +24,13 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
+impl Value {
+    /// The text, if it is one.
+    pub(super) fn into_text(self) -> Option<String> {
+        if let Value::Text(text) = self { Some(text) } else { None }
+    }
+}
+
 /// Becomes a value.
 pub trait ToValue {
     /// The value to store.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use openpod_sdk::api::{OwnerId, TicketId};
 use openpod_server::domain::audit::{Author, Change};
-use openpod_server::store::{Store, StoreError, StoreErrorKind, ToValue, audit};
+use openpod_server::domain::permission::Actor;
+use openpod_server::store::{Store, StoreError, StoreErrorKind, ToValue, audit, tickets};
 use serde_json::json;
 use tokio::sync::Barrier;
 
@@ -98,35 +100,47 @@ async fn scripts_that_append_are_under_way_at_the_same_time_and_those_beside_the
 }
 
 #[tokio::test]
-async fn what_fails_or_panics_takes_nobody_along_who_appends_beside_it() {
+async fn what_fails_panics_or_is_refused_at_the_end_takes_nobody_along_who_appends_beside_it() {
     for location in both().await {
         let store = open(location).await;
         two_owners(&store).await;
-        let appends = (0..30).map(|n| {
+        let appends = (0..40).map(|n| {
             let store = store.clone();
             tokio::spawn(async move {
                 let script = store.append(move |tx| {
                     Box::pin(async move {
                         audit::insert(tx, &Author::platform(), "test", &entry(n)).await?;
-                        match n % 3 {
+                        match n % 4 {
                             0 => panic!("on purpose"),
-                            1 => tx.first("SELECT nothing FROM owners", &[], |row| row.get("nothing")).await,
-                            _ => Ok::<Option<String>, StoreError>(None),
+                            1 => {
+                                tx.first("SELECT nothing FROM owners", &[], |row| row.get::<i64>("nothing"))
+                                    .await?;
+                            }
+                            2 => {
+                                let (nowhere, olga) =
+                                    (TicketId::from("nowhere"), Actor::Owner(OwnerId::from("a")));
+                                tickets::add_comment(tx, &nowhere, &olga, "about nothing").await?;
+                            }
+                            _ => {}
                         }
+                        Ok(())
                     })
                 });
-                script.await
+                script.await.map_err(|error: StoreError| error.kind())
             })
         });
         for (n, done) in join_all(appends.collect::<Vec<_>>()).await.into_iter().enumerate() {
-            match (n % 3, done) {
+            match (n % 4, done) {
                 (0, Err(panic)) => assert!(panic.is_panic()),
-                (1, Ok(Err(refused))) => assert_eq!(refused.kind(), StoreErrorKind::Failed, "{refused}"),
-                (2, Ok(Ok(None))) => {}
+                (_, Ok(done)) => {
+                    let expected =
+                        [Ok(()), Err(StoreErrorKind::Failed), Err(StoreErrorKind::Constraint), Ok(())];
+                    assert_eq!(done, expected[n % 4], "{n}");
+                }
                 (_, other) => panic!("{n}: {other:?}"),
             }
         }
-        let stayed: Vec<_> = (0..30).filter(|n| n % 3 == 2).map(|n| format!("{n:02}")).collect();
+        let stayed: Vec<_> = (0..40).filter(|n| n % 4 == 3).map(|n| format!("{n:02}")).collect();
         assert_eq!(noted(&store).await, stayed);
     }
 }

@@ -65,7 +65,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Writes rows at once. The `id` of each that the statement touched.
+    /// Writes rows at once, the first column of which is their `id`. The ids of those that the statement touched.
     pub(in crate::store) async fn write_rows(
         &mut self,
         batch: &'static Batch,
@@ -76,7 +76,11 @@ impl Tx<'_> {
         let (mut known, mut gathered) = (Vec::new(), RowsOfOne::default());
         for row in rows {
             match &self.engine {
-                Engine::Sqlite(_) => known.extend(self.all(batch.of_one(), &row, |row| row.get("id")).await?),
+                Engine::Sqlite(_) => {
+                    if self.execute(batch.of_one(), &row).await? > 0 {
+                        known.extend(row.into_iter().next().and_then(Value::into_text));
+                    }
+                }
                 Engine::Postgres(_) => gathered.push(row),
             }
         }
