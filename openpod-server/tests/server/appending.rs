@@ -186,7 +186,8 @@ async fn of_many_who_speak_at_once_each_is_answered_by_name_and_about_their_own_
             let mut said: Vec<String> = said.map(|comment| text(&comment["content"])).collect();
             let there = |n: &usize| n % 6 < 4 && n % 2 == place;
             let mut expected: Vec<String> = (0..60).filter(there).map(|n| format!("words {n}")).collect();
-            (said.sort(), expected.sort());
+            said.sort();
+            expected.sort();
             assert_eq!(said, expected);
         }
     }
