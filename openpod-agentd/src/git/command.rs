@@ -311,9 +311,6 @@ mod tests {
         std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
         std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
         std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
-        git.within(&repository, ["symbolic-ref", "HEAD", "refs/heads/other"]).output().await.unwrap();
-        let tree = git.within(&repository, ["mktree"]).input("\0").env("X", "").line().await;
-        drop(tree);
         let blob = git.within(&repository, ["hash-object", "-w", "--stdin"]).input("x").line().await.unwrap();
         git.within(&repository, ["update-ref", "refs/tags/x", &blob]).output().await.unwrap();
     }

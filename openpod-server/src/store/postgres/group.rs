@@ -15,6 +15,7 @@ use super::retry::Failure;
 use super::session::{self, Begun, Purpose, Session, UnderWay};
 use super::together::Together;
 use crate::store::script::{Kind, Ran, Repeatable};
+use crate::store::tx::Left;
 use crate::store::{StoreError, Tx};
 
 /// What a group came to so far.
@@ -55,20 +56,8 @@ pub(super) async fn write(
         vec![None]
     };
     run_others(group, &mut ran, begin, savepoints).await;
-    let mut end = begin();
-    let (mut stays, mut in_the_way) = (false, Vec::with_capacity(group.len()));
-    for ran in ran.into_iter().flatten() {
-        in_the_way.push(match ran {
-            Ran::Stays(left) => {
-                stays = true;
-                end.take_over(left);
-                None
-            }
-            Ran::Refused => None,
-            Ran::InTheWay(error) => Some(error),
-        });
-    }
-    if !stays {
+    let (stays, in_the_way) = come_to(ran.into_iter().flatten());
+    let Some(left) = stays else {
         // What refused them may have been seen before it was on disk.
         let flushes = engine.flushes.clone();
         let flushed = async move {
@@ -76,13 +65,31 @@ pub(super) async fn write(
             Ok(())
         };
         return Ok(Written { in_the_way, flushed: flushed.boxed() });
-    }
+    };
+    let mut end = begin();
+    end.take_over(left);
     // Whose statement it was that failed unwaited for shows when each runs alone.
     end.settle().await.map_err(|error| Failure { may_pass: shared || error.is_passing(), error })?;
     let wakes = end.wakes_deliveries();
     drop(end);
     let flushed = engine.commit(session, writing, wakes).await.map_err(Failure::at_commit)?;
     Ok(Written { in_the_way, flushed })
+}
+
+/// What the scripts whose changes shall stay leave, if there are any, and what was in the way of each.
+fn come_to(ran: impl Iterator<Item = Ran>) -> (Option<Left>, Vec<Option<StoreError>>) {
+    let (mut stays, mut in_the_way) = (None, Vec::new());
+    for ran in ran {
+        in_the_way.push(match ran {
+            Ran::Stays(left) => {
+                stays.get_or_insert_with(Left::default).extend(left);
+                None
+            }
+            Ran::Refused => None,
+            Ran::InTheWay(error) => Some(error),
+        });
+    }
+    (stays, in_the_way)
 }
 
 /// Runs the scripts that have not run yet, one after another.

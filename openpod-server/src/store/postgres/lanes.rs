@@ -1,7 +1,7 @@
 //! Writes go through a lane, and through a few when it has more than it can take. A lane takes what has queued up as one
-//! group: one transaction for all, every script in a savepoint of its own, one commit, and only when it is on disk the
-//! answers. So many callers share what a transaction costs, and the rows that many of them change, those of webhooks and
-//! agents, are changed once for all.
+//! [`group`](super::group): one transaction for all, one commit, and only when it is on disk the answers. So many callers
+//! share what a transaction costs, and the rows that many of them change, those of webhooks and agents, are changed once
+//! for all.
 //!
 //! ```text
 //!   queue ─▶ lane ─▶ group ─▶ COMMIT ─▶ next group
