@@ -26,12 +26,16 @@ fn changed(home: &Home, daemon: &Child, change: impl Fn(String) -> String) {
 }
 
 async fn until_said(log: &mut Lines<BufReader<ChildStderr>>, what: &str) -> String {
-    loop {
-        let line = log.next_line().await.unwrap().unwrap_or_else(|| panic!("never said: {what}"));
-        if line.contains(what) {
-            return line;
+    let said = async {
+        loop {
+            let line = log.next_line().await.unwrap().unwrap_or_else(|| panic!("never said: {what}"));
+            if line.contains(what) {
+                return line;
+            }
         }
-    }
+    };
+    let said = tokio::time::timeout(std::time::Duration::from_secs(60), said);
+    said.await.unwrap_or_else(|_| panic!("not said: {what}"))
 }
 
 async fn reloaded_while_a_worker_runs(on_stop: &str) {
@@ -95,6 +99,14 @@ async fn a_wrong_configuration_is_named_and_the_last_good_one_goes_on() {
     });
     let said = until_said(&mut log, "the last good one goes on").await;
     assert!(said.contains("data_dir = ") && said.contains("start it again to change that"), "{said}");
+
+    changed(&home, &daemon, |text| {
+        let data = format!("data_dir = {:?}", home.path("data"));
+        let open = |path: &str| format!("writable = [{:?}]", home.path(path));
+        text.replacen(&format!("data_dir = {elsewhere:?}"), &data, 1).replacen(&open("signs"), &open(""), 1)
+    });
+    let said = until_said(&mut log, "the last good one goes on").await;
+    assert!(said.contains("the data directory") && said.contains("executor.writable"), "{said}");
     std::fs::write(home.sign("gate"), "").unwrap();
     home.until_delivered().await;
     terminate(&daemon);
