@@ -32,7 +32,13 @@ use tokio_util::sync::CancellationToken;
 pub use daemon::{Daemon, DaemonSetup, Hosts};
 
 /// A test that waits longer has failed.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What it comes to; what would wait for ever fails instead.
+pub async fn ends<T>(what: &str, story: impl Future<Output = T>) -> T {
+    let ended = tokio::time::timeout(PATIENCE, story).await;
+    ended.unwrap_or_else(|_| panic!("this hangs: {what}"))
+}
 
 /// Server, forge and owner.
 pub struct World {
@@ -182,8 +188,7 @@ impl World {
                 commits.changed().await.unwrap();
             }
         };
-        let found = tokio::time::timeout(PATIENCE, search).await;
-        found.unwrap_or_else(|_| panic!("nothing came of: {what}"))
+        ends(what, search).await
     }
 
     /// What a file holds at a branch of the repository, as the forge has it.

@@ -1,8 +1,12 @@
 //! What the daemon promises about git and about workers, with real git over HTTP and real processes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+#[path = "agentd/patience.rs"]
+mod patience;
 #[path = "agentd/platform.rs"]
 mod platform;
+#[path = "agentd/program.rs"]
+mod program;
 #[path = "agentd/support.rs"]
 mod support;
 

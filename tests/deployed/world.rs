@@ -18,7 +18,7 @@ use super::platform::{Member, Platform};
 use super::routes::{Service, router};
 use super::rules::Role;
 use super::webhooks::Outbox;
-use crate::world::{Daemon, DaemonSetup, PATIENCE, file_at, processes_within};
+use crate::world::{Daemon, DaemonSetup, ends, file_at, processes_within};
 
 /// The service, and who is there.
 pub struct Deployed {
@@ -151,8 +151,7 @@ impl Deployed {
                 changes.changed().await.unwrap();
             }
         };
-        let found = tokio::time::timeout(PATIENCE, search).await;
-        found.unwrap_or_else(|_| panic!("nothing came of: {what}"))
+        ends(what, search).await
     }
 
     /// What a file of the repository holds at a branch.

@@ -4,7 +4,7 @@ use openpod_agentd::job::brakes::Breaker;
 use openpod_agentd::journal;
 use openpod_sdk::api::TicketStatus;
 
-use crate::world::World;
+use crate::world::{World, ends};
 
 #[tokio::test]
 async fn a_worker_s_program_that_is_missing_stops_the_daemon_until_one_run_has_shown_that_it_is_back() {
@@ -30,7 +30,7 @@ async fn a_worker_s_program_that_is_missing_stops_the_daemon_until_one_run_has_s
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), opened).await.expect("the breaker opens");
+    ends("the breaker opens", opened).await;
     let mut held = 0;
     for id in &tickets {
         held += usize::from(world.owner.get_ticket(id).await.unwrap().status == TicketStatus::InProgress);

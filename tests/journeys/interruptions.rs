@@ -7,7 +7,7 @@ use tokio::net::unix::pipe::{self, Receiver};
 
 use super::happy_path::ANSWERS;
 use crate::tap::Tap;
-use crate::world::{PATIENCE, World};
+use crate::world::{World, ends};
 
 /// Where the worker and the test leave signs for each other.
 struct Signs {
@@ -44,7 +44,7 @@ impl Signs {
                 assert!(self.news.read(&mut [0; 64]).await.unwrap() > 0, "the pipe stays open");
             }
         };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("the worker is started");
+        ends("the worker is started", waiting).await;
         assert_eq!(self.begun(), times, "and not more often");
     }
 

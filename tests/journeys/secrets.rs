@@ -128,6 +128,7 @@ async fn no_secret_of_the_daemon_is_anywhere_on_a_whole_journey() {
     std::fs::write(home.join("agentd.toml"), text).unwrap();
     let spied = world.directory("spy");
     let (log, sampler) = (Log::default(), Sampler::start(&home));
+    let _shown = log.shown_on_failure();
     let mut daemon = Program::start(&home.join("agentd.toml"), vec![("PATH", spying_git(&spied))], &log);
     let id = world.ticket(&project, "Answer the question").await;
     let ticket = world

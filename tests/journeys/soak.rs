@@ -95,6 +95,7 @@ async fn a_daemon_holds_no_more_after_many_tickets_than_after_a_few() {
     );
     std::fs::write(home.join("agentd.toml"), text).unwrap();
     let log = Log::default();
+    let _shown = log.shown_on_failure();
     let mut daemon = Program::start(&home.join("agentd.toml"), Vec::new(), &log);
     let (began, mut samples) = (Instant::now(), Vec::new());
     for number in 1..=tickets {

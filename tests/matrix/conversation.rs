@@ -1,9 +1,8 @@
 //! The conversation: an application, a ticket that is done in two rounds and paid, a ticket that cannot be done.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
 
 use openpod_agentd::config::{Config, Layers, load};
 use openpod_agentd::executor::Sandbox;
@@ -13,10 +12,7 @@ use openpod_sdk::api::tickets::{Judgement, Ticket};
 use openpod_sdk::api::{AgentKeyId, Cents, TicketId, TicketStatus};
 use tokio::sync::watch;
 
-use crate::world::{Project, World};
-
-/// What is waited for comes sooner, or the test has failed.
-const PATIENCE: Duration = Duration::from_secs(180);
+use crate::world::{Project, World, ends};
 
 /// Answers, and says why when it is asked to; both as often as one likes. A circle it leaves as it is.
 const WORKER: &str = r#"
@@ -180,10 +176,19 @@ impl Conversation {
                 news.changed().await.unwrap();
             }
         };
-        let known = || format!("{:#?}", journal::read(&journal));
-        tokio::time::timeout(PATIENCE, waiting)
-            .await
-            .unwrap_or_else(|_| panic!("it is never settled: {}", known()));
+        let _known = KnownOnFailure(&journal);
+        ends("everything is settled", waiting).await;
+    }
+}
+
+/// Shows what the journal knows when it is dropped by a panic.
+struct KnownOnFailure<'a>(&'a Path);
+
+impl Drop for KnownOnFailure<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{:#?}", journal::read(self.0));
+        }
     }
 }
 

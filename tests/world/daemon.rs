@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{PATIENCE, World};
+use super::{World, ends};
 
 /// What a daemon is started with.
 pub struct DaemonSetup {
@@ -152,22 +152,19 @@ impl World {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, asking).await.expect("no agent says so")
+        ends("an agent says so", asking).await
     }
 }
 
 impl Daemon {
     /// Waits until it ends by itself, and tells why.
     pub async fn ended(self) -> RunError {
-        let ended = tokio::time::timeout(PATIENCE, self.running).await.expect("it ends by itself");
-        ended.unwrap().unwrap_err()
+        ends("a daemon ends by itself", self.running).await.unwrap().unwrap_err()
     }
 
     /// Stops it gracefully.
     pub async fn stop(self) {
         self.stop.cancel();
-        let ended =
-            tokio::time::timeout(PATIENCE, self.running).await.expect("a daemon stops when it is told to");
-        ended.unwrap().unwrap();
+        ends("a daemon stops when it is told to", self.running).await.unwrap().unwrap();
     }
 }

@@ -3,15 +3,13 @@
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A daemon that is not at work, or not gone, after this time has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+use super::ends;
 
 /// What programs say, in one text. Clones share it.
 #[derive(Clone, Default)]
@@ -37,8 +35,7 @@ impl Log {
     /// Returns when this was said.
     pub async fn until(&self, words: &str) {
         let said = async { self.news().wait_for(|_| self.text().contains(words)).await.map(drop) };
-        let in_time = tokio::time::timeout(PATIENCE, said).await;
-        in_time.unwrap_or_else(|_| panic!("nobody says {words:?}")).unwrap();
+        ends(&format!("somebody says {words:?}"), said).await.unwrap();
     }
 
     /// Something that shows the end of it, should the test fail before it is dropped.
@@ -146,7 +143,7 @@ impl Program {
             }
             self.child.wait().await.unwrap()
         };
-        let status = tokio::time::timeout(PATIENCE, stopped).await;
-        status.unwrap_or_else(|_| panic!("the daemon does not stop:\n{}", self.log.text()))
+        let _shown = self.log.shown_on_failure();
+        ends("the daemon stops", stopped).await
     }
 }

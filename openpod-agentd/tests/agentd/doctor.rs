@@ -118,17 +118,17 @@ async fn everything_that_is_wrong_is_found_at_once_with_what_to_do() {
 async fn of_a_daemon_that_runs_the_doctor_knows_the_process_and_what_is_kept() {
     let home = Home::new().await;
     std::fs::create_dir_all(home.path("data/jobs/of-nobody")).unwrap();
-    let daemon = program(&home, &waiting(&home), "");
+    let mut daemon = program(&home, &waiting(&home), "");
     until_begun(&home, 1).await;
     let (_, findings) = examined(&home).await;
     let lock = of(&findings, "lock");
-    assert_eq!(lock, [("ok", &*format!("a daemon runs here: process {}", daemon.id().unwrap()))]);
+    assert_eq!(lock, [("ok", &*format!("a daemon runs here: process {}", daemon.id()))]);
     let kept = of(&findings, "kept");
     assert!(kept.len() == 1 && kept[0].1.contains("jobs/of-nobody is kept: "), "{findings:#?}");
     std::fs::write(home.sign("gate"), "").unwrap();
     home.until_delivered().await;
     terminate(&daemon);
-    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert!(daemon.ended().await.success());
 }
 
 /// Landlock does not govern modes, so a worker can change those of the daemon's files. It gains nothing by it.

@@ -13,6 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, openat};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::patience::ends;
 use crate::support::{eventually, lives, process_in};
 
 const LONG: Duration = Duration::from_secs(300);
@@ -48,7 +49,12 @@ fn spec(script: &str) -> (RunSpec, TempDir) {
 }
 
 async fn ran(spec: RunSpec) -> RunOutcome {
-    run(spec, Arc::new(SystemClock), CancellationToken::new()).await.unwrap()
+    over(run(spec, Arc::new(SystemClock), CancellationToken::new())).await.unwrap()
+}
+
+/// How a run ended, if it does.
+async fn over<T>(run: impl Future<Output = T>) -> T {
+    ends("a run of the worker", run).await
 }
 
 fn log(spec: &RunSpec) -> PathBuf {
@@ -182,7 +188,7 @@ async fn the_time_limit_ends_even_who_ignores_the_request() {
     assert_eq!(word_from(&mut asked).await, "asked");
     assert!(!task.is_finished());
     tokio::time::advance(LONG).await;
-    assert_eq!(task.await.unwrap().unwrap().end, RunEnd::TimedOut);
+    assert_eq!(over(task).await.unwrap().unwrap().end, RunEnd::TimedOut);
     gone(&child).await;
 }
 
@@ -193,7 +199,7 @@ async fn who_heeds_the_request_may_say_goodbye() {
     let task = tokio::spawn(run(spec, Arc::new(SystemClock), CancellationToken::new()));
     word_from(&mut ready).await;
     tokio::time::advance(LONG).await;
-    let outcome = task.await.unwrap().unwrap();
+    let outcome = over(task).await.unwrap().unwrap();
     assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::TimedOut, "goodbye\n"));
 }
 
@@ -212,7 +218,7 @@ async fn silence_has_its_own_limit() {
         assert!(!task.is_finished());
     }
     tokio::time::advance(Duration::from_secs(40)).await;
-    let outcome = task.await.unwrap().unwrap();
+    let outcome = over(task).await.unwrap().unwrap();
     assert_eq!((outcome.end, &*outcome.output_tail), (RunEnd::Idle, "heard\nheard\nheard\n"));
 }
 
@@ -234,7 +240,7 @@ async fn cancelling_and_forgetting_a_run_both_end_its_processes() {
         let child = process_in(&root.path().join("child")).await;
         if cancelled {
             cancel.cancel();
-            assert_eq!(task.await.unwrap().unwrap().end, RunEnd::Cancelled);
+            assert_eq!(over(task).await.unwrap().unwrap().end, RunEnd::Cancelled);
         } else {
             task.abort();
         }

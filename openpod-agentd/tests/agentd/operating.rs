@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::patience::ends;
 use super::stopping::{begun, program, shim_of, terminate, until_begun, waiting};
 use super::support::{eventually, lives, process_in};
 use super::working_a_ticket::{GREETER, Home};
@@ -39,10 +40,10 @@ fn refused(home: &Home, arguments: &[&str]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn status_tells_what_runs_since_when_and_in_which_process() {
     let home = Home::new().await;
-    let daemon = program(&home, &waiting(&home), "");
+    let mut daemon = program(&home, &waiting(&home), "");
     let worker = until_begun(&home, 1).await;
     let report: Value = serde_json::from_str(&answered(&home, &["status", "--json"])).unwrap();
-    assert_eq!(report["pid"], daemon.id().unwrap());
+    assert_eq!(report["pid"], daemon.id());
     let agent = &report["agents"][0];
     assert_eq!(
         (&agent["name"], &agent["places_taken"], &agent["places"]),
@@ -63,7 +64,7 @@ async fn status_tells_what_runs_since_when_and_in_which_process() {
     );
     assert!(told.contains("#7     running for ") && told.contains("Greet the world"), "{told}");
     terminate(&daemon);
-    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert!(daemon.ended().await.success());
 
     let told = answered(&home, &["status"]);
     assert!(told.starts_with("no daemon runs in ") && told.contains("#7     running"), "{told}");
@@ -82,7 +83,7 @@ async fn a_ticket_that_is_cancelled_is_handed_back_and_nothing_of_its_run_is_lef
     let home = Home::new().await;
     let stray = home.sign("stray");
     let worker = format!("setsid sh -c 'echo $$ > {}; sleep 600' & {}", stray.display(), waiting(&home));
-    let daemon = program(&home, &worker, "");
+    let mut daemon = program(&home, &worker, "");
     let worker = until_begun(&home, 1).await;
     let stray = process_in(&stray).await;
     assert_eq!(answered(&home, &["cancel", "p1#7"]), "#7: run is under way\n#7: not worked on any more\n");
@@ -94,7 +95,7 @@ async fn a_ticket_that_is_cancelled_is_handed_back_and_nothing_of_its_run_is_lef
     let looked = home.platform.world().count("GET /heartbeat");
     home.platform.until("it looked again", |world| world.count("GET /heartbeat") > looked + 2).await;
     terminate(&daemon);
-    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert!(daemon.ended().await.success());
     let world = home.platform.world();
     let said = world.ticket["comments"][0]["content"].as_str().unwrap();
     assert!(said.contains("its operator stopped the work on it"), "{said}");
@@ -104,14 +105,14 @@ async fn a_ticket_that_is_cancelled_is_handed_back_and_nothing_of_its_run_is_lef
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_that_is_cancelled_and_kept_stays_with_us_and_is_not_begun_again() {
     let home = Home::new().await;
-    let daemon = program(&home, &waiting(&home), "");
+    let mut daemon = program(&home, &waiting(&home), "");
     until_begun(&home, 1).await;
     answered(&home, &["cancel", "t1", "--keep"]);
     home.platform.until("it is said", |world| world.count("POST /tickets/t1/comments") > 0).await;
     let looked = home.platform.world().count("GET /heartbeat");
     home.platform.until("it looked again", |world| world.count("GET /heartbeat") > looked + 2).await;
     terminate(&daemon);
-    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert!(daemon.ended().await.success());
     let world = home.platform.world();
     assert_eq!((world.status(), &world.ticket["assignee_agent_key_id"]), ("in_progress", &json!("me")));
     assert_eq!(begun(&home).len(), 1);
@@ -120,7 +121,7 @@ async fn a_ticket_that_is_cancelled_and_kept_stays_with_us_and_is_not_begun_agai
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_drained_finishes_takes_nothing_new_and_ends() {
     let home = Home::new().await;
-    let daemon = program(&home, &waiting(&home), "");
+    let mut daemon = program(&home, &waiting(&home), "");
     until_begun(&home, 1).await;
     assert_eq!(answered(&home, &["drain"]), "nothing new is taken; 1 ticket is still worked on\n");
     let mut drain = tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"))
@@ -131,7 +132,7 @@ async fn a_daemon_that_is_drained_finishes_takes_nothing_new_and_ends() {
         .unwrap();
     let mut said = BufReader::new(drain.stdout.take().unwrap()).lines();
     assert_eq!(
-        said.next_line().await.unwrap().unwrap(),
+        ends("the next word", said.next_line()).await.unwrap().unwrap(),
         "nothing new is taken; 1 ticket is still worked on",
         "it waits"
     );
@@ -139,12 +140,12 @@ async fn a_daemon_that_is_drained_finishes_takes_nothing_new_and_ends() {
     std::fs::write(home.sign("gate"), "").unwrap();
     home.until_delivered().await;
     let mut last = String::new();
-    while let Some(line) = said.next_line().await.unwrap() {
+    while let Some(line) = ends("the next word", said.next_line()).await.unwrap() {
         last = line;
     }
     assert_eq!(last, "drained; the daemon ends");
-    assert!(drain.wait().await.unwrap().success());
-    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert!(ends("the end of the drain", drain.wait()).await.unwrap().success());
+    assert!(daemon.ended().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,7 +155,7 @@ async fn the_control_socket_is_for_those_who_can_read_its_token_which_a_worker_c
     let token = home.path("data/control.token");
     let spying =
         format!("cat {} > {} 2>&1; {}", token.display(), home.sign("spied").display(), waiting(&home));
-    let daemon = program(&home, &spying, if Sandbox::is_available() { "" } else { "sandbox = \"off\"" });
+    let mut daemon = program(&home, &spying, if Sandbox::is_available() { "" } else { "sandbox = \"off\"" });
     let worker = until_begun(&home, 1).await;
     for file in [&socket, &token] {
         assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -182,8 +183,8 @@ async fn the_control_socket_is_for_those_who_can_read_its_token_which_a_worker_c
     let [Answer::Status(report)] = &answers[..] else { panic!("{answers:?}") };
     assert!(!report.draining);
     terminate(&daemon);
-    let output = daemon.wait_with_output().await.unwrap();
-    assert!(!String::from_utf8(output.stderr).unwrap().contains(&token));
+    daemon.ended().await;
+    assert!(!daemon.log().contains(&token));
     std::fs::write(home.sign("gate"), "").unwrap();
     eventually("the worker has ended", || (!lives(&worker)).then_some(())).await;
 }
@@ -191,7 +192,7 @@ async fn the_control_socket_is_for_those_who_can_read_its_token_which_a_worker_c
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_followed_while_the_worker_writes_it_and_ends_with_its_run() {
     let home = Home::new().await;
-    let daemon = program(&home, &format!("{}\necho all is well", waiting(&home)), "");
+    let mut daemon = program(&home, &format!("{}\necho all is well", waiting(&home)), "");
     until_begun(&home, 1).await;
     let mut follower = tokio::process::Command::new(env!("CARGO_BIN_EXE_openpod-agentd"))
         .args(["logs", "--follow", "7", "--config"])
@@ -201,12 +202,12 @@ async fn a_log_is_followed_while_the_worker_writes_it_and_ends_with_its_run() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
-    assert_eq!(lines.next_line().await.unwrap().unwrap(), "at work", "while it runs");
+    assert_eq!(ends("the next line", lines.next_line()).await.unwrap().unwrap(), "at work", "while it runs");
     assert_eq!(answered(&home, &["logs", "7"]), "at work\n", "whoever does not follow sees what there is");
     std::fs::write(home.sign("gate"), "").unwrap();
-    assert_eq!(lines.next_line().await.unwrap().unwrap(), "all is well");
-    assert_eq!(lines.next_line().await.unwrap(), None);
-    assert!(follower.wait().await.unwrap().success());
+    assert_eq!(ends("the next line", lines.next_line()).await.unwrap().unwrap(), "all is well");
+    assert_eq!(ends("the next line", lines.next_line()).await.unwrap(), None);
+    assert!(ends("the end of the log", follower.wait()).await.unwrap().success());
     home.until_delivered().await;
     assert_eq!(
         answered(&home, &["logs", "-f", "7"]),
@@ -214,7 +215,7 @@ async fn a_log_is_followed_while_the_worker_writes_it_and_ends_with_its_run() {
         "a run that is over is not waited for"
     );
     terminate(&daemon);
-    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert!(daemon.ended().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,7 +225,7 @@ async fn another_user_is_not_heard_at_the_control_socket_even_where_every_mode_i
         return;
     }
     let home = Home::new().await;
-    let daemon = program(&home, &waiting(&home), "");
+    let mut daemon = program(&home, &waiting(&home), "");
     let worker = until_begun(&home, 1).await;
     let token = std::fs::read_to_string(home.path("data/control.token")).unwrap();
     let open = |name: &str, mode| {
@@ -246,7 +247,7 @@ async fn another_user_is_not_heard_at_the_control_socket_even_where_every_mode_i
     assert!(asked_by(0).starts_with("{\"status\":"), "the question itself is a good one");
     assert_eq!(asked_by(65_534), "");
     terminate(&daemon);
-    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert!(daemon.ended().await.success());
     std::fs::write(home.sign("gate"), "").unwrap();
     eventually("the worker has ended", || (!lives(&worker)).then_some(())).await;
 }
@@ -264,14 +265,9 @@ async fn get(address: &str, path: &str) -> String {
 async fn a_daemon_is_watched_over_http_and_says_when_it_does_not_see_the_platform() {
     let home = Home::new().await;
     let mut daemon = program(&home, GREETER, "[metrics]\nlisten = \"127.0.0.1:0\"");
-    let mut log = BufReader::new(daemon.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line: Value = serde_json::from_str(&log.next_line().await.unwrap().unwrap()).unwrap();
-        if line["message"] == "metrics are served" {
-            let text = line["address"].as_str().unwrap();
-            break text.trim_start_matches("Some(").trim_end_matches(')').to_owned();
-        }
-    };
+    let line: Value = serde_json::from_str(&daemon.until_said("metrics are served").await).unwrap();
+    let address =
+        line["address"].as_str().unwrap().trim_start_matches("Some(").trim_end_matches(')').to_owned();
     home.until_delivered().await;
     assert!(get(&address, "/healthz").await.starts_with("HTTP/1.1 200"));
     assert!(get(&address, "/readyz").await.starts_with("HTTP/1.1 200"));
@@ -292,5 +288,5 @@ async fn a_daemon_is_watched_over_http_and_says_when_it_does_not_see_the_platfor
     assert!(answer.contains("crab: "), "{answer}");
     assert!(get(&address, "/healthz").await.starts_with("HTTP/1.1 200"));
     terminate(&daemon);
-    assert!(daemon.wait().await.unwrap().success());
+    assert!(daemon.ended().await.success());
 }

@@ -15,6 +15,7 @@ use openpod_sdk::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::patience::PATIENCE;
 use super::support::{GitHost, TOKEN};
 
 /// What the platform knows. Tests look at it and change it.
@@ -140,7 +141,7 @@ impl Platform {
                 moved.changed().await.unwrap();
             }
         };
-        if tokio::time::timeout(Duration::from_secs(60), waiting).await.is_err() {
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             let world = self.world();
             let calls: Vec<_> = world.calls.iter().filter(|call| *call != "GET /heartbeat").collect();
             panic!("never: {what}\n{:#}\n{calls:#?}", world.ticket);

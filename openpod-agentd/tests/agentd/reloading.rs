@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use openpod_agentd::control::{Answer, Report, Request, ask};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::UnixDatagram;
-use tokio::process::{Child, ChildStderr};
 
+use super::patience::ends;
+use super::program::Program;
 use super::stopping::{begun, kill, program, program_with, terminate, until_begun, waiting};
 use super::support::{eventually, lives};
 use super::working_a_ticket::Home;
@@ -18,33 +18,19 @@ fn reported(home: &Home) -> Report {
 }
 
 /// Rewrites the configuration and tells the daemon.
-fn changed(home: &Home, daemon: &Child, change: impl Fn(String) -> String) {
+fn changed(home: &Home, daemon: &Program, change: impl Fn(String) -> String) {
     let file = home.path("agentd.toml");
     let text = change(std::fs::read_to_string(&file).unwrap());
     std::fs::write(file, text).unwrap();
-    kill("-HUP", &daemon.id().unwrap().to_string());
-}
-
-async fn until_said(log: &mut Lines<BufReader<ChildStderr>>, what: &str) -> String {
-    let said = async {
-        loop {
-            let line = log.next_line().await.unwrap().unwrap_or_else(|| panic!("never said: {what}"));
-            if line.contains(what) {
-                return line;
-            }
-        }
-    };
-    let said = tokio::time::timeout(std::time::Duration::from_secs(60), said);
-    said.await.unwrap_or_else(|_| panic!("not said: {what}"))
+    kill("-HUP", &daemon.id().to_string());
 }
 
 async fn reloaded_while_a_worker_runs(on_stop: &str) {
     let home = Home::new().await;
     let mut daemon = program(&home, &waiting(&home), &format!("on_stop = \"{on_stop}\""));
-    let mut log = BufReader::new(daemon.stderr.take().unwrap()).lines();
     let worker = until_begun(&home, 1).await;
     changed(&home, &daemon, |text| format!("max_runs = 5\n{text}\n[policy.tickets]\nmax_concurrent = 3\n"));
-    until_said(&mut log, "the new configuration is taken").await;
+    daemon.until_said("the new configuration is taken").await;
     eventually("three places", || (reported(&home).agents[0].places == 3).then_some(())).await;
     let report = reported(&home);
     assert!(report.reloaded_at.is_some() && report.not_reloaded.is_none(), "{report:#?}");
@@ -55,7 +41,7 @@ async fn reloaded_while_a_worker_runs(on_stop: &str) {
     home.until_delivered().await;
     assert_eq!(begun(&home).len(), 1);
     terminate(&daemon);
-    assert!(daemon.wait().await.unwrap().success());
+    assert!(daemon.ended().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,11 +58,10 @@ async fn a_new_configuration_ends_no_run_even_where_the_end_of_the_daemon_would(
 async fn a_wrong_configuration_is_named_and_the_last_good_one_goes_on() {
     let home = Home::new().await;
     let mut daemon = program(&home, &waiting(&home), "");
-    let mut log = BufReader::new(daemon.stderr.take().unwrap()).lines();
     until_begun(&home, 1).await;
     let wrong = |text: String| text.replace("interval_seconds = 0.1", "interval_seconds = 0");
     changed(&home, &daemon, wrong);
-    let said = until_said(&mut log, "the last good one goes on").await;
+    let said = daemon.until_said("the last good one goes on").await;
     for part in ["heartbeat.interval_seconds = 0", "agentd.toml", "must be from 0.05 to 3600"] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
@@ -89,7 +74,7 @@ async fn a_wrong_configuration_is_named_and_the_last_good_one_goes_on() {
         let text = text.replace("interval_seconds = 0\n", "interval_seconds = 0.1\n");
         format!("{text}\n[metrics]\nlisten = \"{address}\"\n")
     });
-    let said = until_said(&mut log, "the last good one goes on").await;
+    let said = daemon.until_said("the last good one goes on").await;
     assert!(said.contains(&format!("metrics.listen = {address}: ")), "{said}");
 
     let elsewhere = home.path("elsewhere");
@@ -97,7 +82,7 @@ async fn a_wrong_configuration_is_named_and_the_last_good_one_goes_on() {
         let text = text.split("\n[metrics]").next().unwrap().to_owned();
         text.replacen(&format!("data_dir = {:?}", home.path("data")), &format!("data_dir = {elsewhere:?}"), 1)
     });
-    let said = until_said(&mut log, "the last good one goes on").await;
+    let said = daemon.until_said("the last good one goes on").await;
     assert!(said.contains("data_dir = ") && said.contains("start it again to change that"), "{said}");
 
     changed(&home, &daemon, |text| {
@@ -105,19 +90,18 @@ async fn a_wrong_configuration_is_named_and_the_last_good_one_goes_on() {
         let open = |path: &str| format!("writable = [{:?}]", home.path(path));
         text.replacen(&format!("data_dir = {elsewhere:?}"), &data, 1).replacen(&open("signs"), &open(""), 1)
     });
-    let said = until_said(&mut log, "the last good one goes on").await;
+    let said = daemon.until_said("the last good one goes on").await;
     assert!(said.contains("the data directory") && said.contains("executor.writable"), "{said}");
     std::fs::write(home.sign("gate"), "").unwrap();
     home.until_delivered().await;
     terminate(&daemon);
-    assert!(daemon.wait().await.unwrap().success());
+    assert!(daemon.ended().await.success());
 }
 
 async fn heard(socket: &UnixDatagram, what: &str) -> String {
     let mut buffer = [0; 512];
     loop {
-        let size = tokio::time::timeout(std::time::Duration::from_secs(60), socket.recv(&mut buffer));
-        let size = size.await.unwrap_or_else(|_| panic!("systemd did not hear {what}")).unwrap();
+        let size = ends(&format!("systemd hears {what}"), socket.recv(&mut buffer)).await.unwrap();
         let text = String::from_utf8(buffer[..size].to_vec()).unwrap();
         if text.starts_with(what) {
             return text;
@@ -135,18 +119,17 @@ async fn systemd_hears_that_the_daemon_is_ready_alive_reloading_and_stopping() {
     let mut daemon = program_with(&home, "exit 0", "", |command| {
         command.env("NOTIFY_SOCKET", Path::new(&path)).env("WATCHDOG_USEC", "200000");
     });
-    let mut log = BufReader::new(daemon.stderr.take().unwrap()).lines();
     let mut buffer = [0; 512];
     let ready = heard(&socket, "READY=1").await;
     assert!(ready.contains("STATUS=at work"), "{ready}");
     while !buffer.starts_with(b"WATCHDOG=1") {
-        socket.recv(&mut buffer).await.unwrap();
+        ends("systemd hears that it lives", socket.recv(&mut buffer)).await.unwrap();
     }
-    until_said(&mut log, "at work").await;
+    daemon.until_said("at work").await;
     changed(&home, &daemon, |text| text);
     assert!(heard(&socket, "RELOADING=1").await.contains("MONOTONIC_USEC="));
     heard(&socket, "READY=1").await;
     terminate(&daemon);
     heard(&socket, "STOPPING=1").await;
-    assert!(daemon.wait().await.unwrap().success());
+    assert!(daemon.ended().await.success());
 }

@@ -1,12 +1,10 @@
 //! The daemon stops, is told to, or is killed, while a worker runs: what becomes of the run, and what the next start does.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::io::AsyncBufReadExt;
-use tokio::process::Child;
 
+use super::program::{Program, Setting};
 use super::support::{eventually, lives, process_in};
 use super::working_a_ticket::{GREETER, Home};
 
@@ -90,7 +88,7 @@ async fn a_run_is_stopped_with_the_daemon_when_that_is_wanted_and_begun_again_in
 }
 
 /// Starts the program itself with this worker.
-pub(crate) fn program(home: &Home, worker: &str, more: &str) -> Child {
+pub(crate) fn program(home: &Home, worker: &str, more: &str) -> Program {
     program_with(home, worker, more, |_| {})
 }
 
@@ -99,38 +97,23 @@ pub(crate) fn program_with(
     worker: &str,
     more: &str,
     prepare: impl FnOnce(&mut tokio::process::Command),
-) -> Child {
+) -> Program {
     let mut command = command(Path::new(env!("CARGO_BIN_EXE_openpod-agentd")), home, worker, more);
     prepare(&mut command);
-    command.spawn().unwrap()
+    Program::start(&mut command)
 }
 
 fn command(program: &Path, home: &Home, worker: &str, more: &str) -> tokio::process::Command {
-    let config = home.path("agentd.toml");
-    let text = format!(
-        "data_dir = {:?}\n[server]\nurl = {:?}\n[heartbeat]\ninterval_seconds = 0.1\n\
-         [executor]\ncommand = [\"/bin/sh\", \"-c\", {worker:?}]\nwritable = [{:?}]\ngrace_seconds = 600\n{more}\n",
-        home.path("data"),
-        home.platform.address,
-        home.path("signs"),
-    );
-    std::fs::write(&config, text).unwrap();
-    let mut command = tokio::process::Command::new(program);
-    command
-        .args(["run", "--log-format", "json", "--config"])
-        .arg(&config)
-        .env("OPENPOD_AGENTD_SERVER__KEY", "opk_secret_of_the_agent")
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
+    let directory = home.path("");
+    Setting { directory: &directory, platform: &home.platform.address, worker, more }.command(program)
 }
 
 pub(crate) fn kill(signal: &str, process: &str) {
     assert!(std::process::Command::new("kill").args([signal, process]).status().unwrap().success());
 }
 
-pub(crate) fn terminate(daemon: &Child) {
-    kill("-TERM", &daemon.id().unwrap().to_string());
+pub(crate) fn terminate(daemon: &Program) {
+    kill("-TERM", &daemon.id().to_string());
 }
 
 /// The shim of the only run: the parent of the worker.
@@ -142,13 +125,12 @@ pub(crate) fn shim_of(worker: &Path) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_signal_finishes_and_leaves_no_process_behind_when_that_is_wanted() {
     let home = Home::new().await;
-    let daemon = program(&home, &waiting(&home), "on_stop = \"kill\"");
+    let mut daemon = program(&home, &waiting(&home), "on_stop = \"kill\"");
     let worker = until_begun(&home, 1).await;
     terminate(&daemon);
-    let output = daemon.wait_with_output().await.unwrap();
-    assert!(output.status.success());
+    assert!(daemon.ended().await.success());
     assert!(!lives(&worker));
-    let log = String::from_utf8(output.stderr).unwrap();
+    let log = daemon.log();
     assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
     assert!(log.contains("SIGTERM: finishing") && !log.contains("opk_secret_of_the_agent"), "{log}");
 }
@@ -159,11 +141,10 @@ async fn the_second_signal_stops_at_once_even_a_worker_that_does_not_listen() {
     let stubborn = format!("trap '' TERM; {}", waiting(&home));
     let mut daemon = program(&home, &stubborn, "on_stop = \"kill\"");
     let worker = until_begun(&home, 1).await;
-    let mut log = tokio::io::BufReader::new(daemon.stderr.take().unwrap()).lines();
     terminate(&daemon);
-    while !log.next_line().await.unwrap().unwrap().contains("SIGTERM: finishing") {}
+    daemon.until_said("SIGTERM: finishing").await;
     terminate(&daemon);
-    assert_eq!(daemon.wait().await.unwrap().code(), Some(130));
+    assert_eq!(daemon.ended().await.code(), Some(130));
     eventually("the worker is gone", || (!lives(&worker)).then_some(())).await;
 }
 
@@ -172,16 +153,16 @@ async fn a_daemon_that_is_killed_finds_its_run_again_and_starts_nothing_beside_i
     let home = Home::new().await;
     let mut daemon = program(&home, &waiting(&home), "");
     let worker = until_begun(&home, 1).await;
-    daemon.kill().await.unwrap();
+    daemon.kill().await;
     assert!(lives(&worker));
     let looked = home.platform.world().count("GET /heartbeat");
-    let daemon = program(&home, &waiting(&home), "");
+    let mut daemon = program(&home, &waiting(&home), "");
     home.platform.until("it is back", |world| world.count("GET /heartbeat") > looked + 2).await;
     assert!(lives(&worker));
     std::fs::write(home.sign("gate"), "").unwrap();
     home.until_delivered().await;
     terminate(&daemon);
-    assert!(daemon.wait_with_output().await.unwrap().status.success());
+    assert!(daemon.ended().await.success());
     assert_delivered_once(&home, "attempt 1\n");
     assert_eq!(begun(&home).len(), 1, "it was started once");
     assert_eq!(asked(&home, "logs"), "at work\n");
@@ -203,7 +184,7 @@ async fn a_daemon_whose_program_was_replaced_meanwhile_finds_its_run_again() {
         std::fs::rename(&new, &installed).unwrap();
     };
     install();
-    let mut old = command(&installed, &home, &waiting(&home), "").spawn().unwrap();
+    let mut old = Program::start(&mut command(&installed, &home, &waiting(&home), ""));
     let worker = until_begun(&home, 1).await;
     install();
     let shim = Path::new("/proc").join(shim_of(&worker));
@@ -212,15 +193,15 @@ async fn a_daemon_whose_program_was_replaced_meanwhile_finds_its_run_again() {
         program.to_string_lossy().ends_with(" (deleted)"),
         "it runs what is not there any more: {program:?}"
     );
-    old.kill().await.unwrap();
+    old.kill().await;
     let looked = home.platform.world().count("GET /heartbeat");
-    let new = command(&installed, &home, &waiting(&home), "").spawn().unwrap();
+    let mut new = Program::start(&mut command(&installed, &home, &waiting(&home), ""));
     home.platform.until("it is back", |world| world.count("GET /heartbeat") > looked + 2).await;
     assert!(lives(&worker) && lives(&shim));
     std::fs::write(home.sign("gate"), "").unwrap();
     home.until_delivered().await;
     terminate(&new);
-    assert!(new.wait_with_output().await.unwrap().status.success());
+    assert!(new.ended().await.success());
     assert_delivered_once(&home, "attempt 1\n");
     assert_eq!(begun(&home).len(), 1, "it was started once");
     assert_eq!(asked(&home, "logs"), "at work\n");

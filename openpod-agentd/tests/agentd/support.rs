@@ -24,6 +24,8 @@ use tokio::io::AsyncWriteExt;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
+use super::patience::PATIENCE;
+
 /// About as long as real ones are, with everything that occurs in them.
 pub(crate) const TOKEN: &str = "ghs_123456_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0NTYifQ.c2ln-bmF0_dXJl";
 
@@ -302,7 +304,7 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed().as_secs() < 60, "{what} did not happen");
+        assert!(began.elapsed() < PATIENCE, "{what} did not happen");
         tokio::task::yield_now().await;
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::patience::ends;
 use super::platform::Platform;
 use super::support::{TOKEN, eventually};
 
@@ -33,7 +34,7 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
-        self.daemon.await.unwrap().unwrap();
+        ends("the daemon stops", self.daemon).await.unwrap().unwrap();
     }
 }
 

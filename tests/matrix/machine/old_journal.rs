@@ -11,6 +11,7 @@ use super::super::conversation::Conversation;
 use super::super::proxy::Proxy;
 use super::super::{AT_ONCE, side_by_side};
 use super::{Keeper, begin};
+use crate::world::ends;
 use crate::world::program::Log;
 
 /// A step, and which time it is reached.
@@ -91,7 +92,7 @@ fn a_journal_from_before_everything_was_finished_begins_nothing_again() {
             let looked = Arc::new(Notify::new());
             let looking = Arc::clone(&looked);
             proxy.when("free tickets", 3, move || looking.notify_one());
-            looked.notified().await;
+            ends("free tickets are looked for", looked.notified()).await;
             conversation.until_again_over(&held.circle, log.news()).await;
             stop.cancel();
         };
