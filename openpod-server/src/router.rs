@@ -1,9 +1,8 @@
 //! Every operation and its handler: one table. The paths stand in the contract.
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::handler::Handler;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
 use openpod_sdk::api::agents::ListAgents;
 use openpod_sdk::api::applications::*;
@@ -32,8 +31,7 @@ use crate::{openapi, owner};
 
 /// The whole service.
 pub fn router(app: App) -> Router {
-    let table = Table { app: app.clone(), router: Router::new() };
-    let router = owners(agents(table)).router;
+    let Table(router) = owners(agents(Table(Router::new())));
     router
         .route(openapi::DOCUMENT_PATH, openapi::document_route())
         .route(openapi::PAGE_PATH, openapi::page_route())
@@ -42,7 +40,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "this address does not take that method; see Allow")
         })
-        .layer(from_fn_with_state(app.clone(), request_log::carry))
+        .layer(request_log::carry(app.clone()))
         .with_state(app)
 }
 
@@ -120,10 +118,7 @@ fn owners(table: Table) -> Table {
 }
 
 /// The table under construction.
-struct Table {
-    app: App,
-    router: Router<App>,
-}
+struct Table(Router<App>);
 
 impl Table {
     /// Answers an operation with a handler that takes its [`Call`], behind admission.
@@ -147,8 +142,8 @@ impl Table {
     fn route<E: Endpoint, T: 'static>(self, handler: impl Handler<T, App>) -> Self {
         let method = MethodFilter::try_from(E::METHOD).expect("the contract uses standard methods only");
         let path = format!("{}{}", E::ACCESS.base_path(), E::PATH);
-        let route =
-            on(method, handler).route_layer(from_fn_with_state(self.app.clone(), admission::admit::<E>));
-        Self { router: self.router.route(&path, route), ..self }
+        let admitted =
+            move |State(app): State<App>, request: Request| admission::admit::<E, T>(app, request, handler);
+        Self(self.0.route(&path, on(method, admitted)))
     }
 }

@@ -1,8 +1,8 @@
 //! Who may come in: the key is proven and good for the operation, the limits are counted, and the handler finds the
 //! caller in the request.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
+use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, header};
 use openpod_sdk::api::{Access, Endpoint, ErrorCode, Scope};
@@ -23,8 +23,8 @@ pub(super) struct Caller {
     pub(super) moment: Moment,
 }
 
-/// Admits a request to `E`, or answers in its place.
-pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Admits a request to `E` and has it answered, or answers in its place.
+pub async fn admit<E: Endpoint, T>(app: App, request: Request, handler: impl Handler<T, App>) -> Response {
     let (mut parts, body) = request.into_parts();
     let client = ClientAddress::of(&parts, app.trusted_proxies());
     parts.extensions.insert(client);
@@ -43,7 +43,7 @@ pub async fn admit<E: Endpoint>(State(app): State<App>, request: Request, next: 
             if let Some(caller) = caller {
                 parts.extensions.insert(caller);
             }
-            next.run(Request::from_parts(parts, body)).await
+            handler.call(Request::from_parts(parts, body), app).await
         }
         Err(refusal) => refusal.into_response(),
     };

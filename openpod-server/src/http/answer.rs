@@ -9,6 +9,9 @@ use openpod_sdk::api::{Data, Endpoint, Envelope};
 
 use crate::domain::audit::Change;
 
+/// How many headers an answer has at most, with those of the layers around.
+const HEADERS: usize = 10;
+
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A successful answer to `E`.
@@ -69,8 +72,10 @@ impl<E: Endpoint> Answer<E> {
 
 impl<E: Endpoint> IntoResponse for Answer<E> {
     fn into_response(self) -> Response {
-        let mut response = (self.status, self.body).into_response();
+        let mut response = Response::new(self.body.into());
+        *response.status_mut() = self.status;
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(version) = self.version {

@@ -12,7 +12,7 @@
 
 use std::any::TypeId;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
 use http::request::Parts;
@@ -76,13 +76,14 @@ impl<E: Endpoint> FromRequest<App> for Call<E> {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let Caller { actor, key, moment } = extension(&parts)?;
-        let client = extension::<ClientAddress>(&parts)?;
+        let Caller { actor, key, moment } = extension(&mut parts)?;
+        let client = extension::<ClientAddress>(&mut parts)?;
         let if_match = if_match(&parts.headers)?;
         let (path, query) = path_and_query::<E>(&mut parts).await?;
         let bytes = read_body(body).await?;
         let author = Author::caller(&actor, key.id.clone()).during(request_id(&parts));
-        let once = Once::of::<E>(format!("{}:{}", actor.kind(), actor.id()), author, &parts, &bytes)?;
+        let caller = || format!("{}:{}", actor.kind(), actor.id());
+        let once = Once::of::<E>(caller, author, &parts, &bytes)?;
         Ok(Self { actor, key, moment, client, path, query, body: parse_body::<E>(&bytes)?, if_match, once })
     }
 }
@@ -92,11 +93,11 @@ impl<E: Endpoint> FromRequest<App> for PublicCall<E> {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let client = extension::<ClientAddress>(&parts)?;
+        let client = extension::<ClientAddress>(&mut parts)?;
         let (path, query) = path_and_query::<E>(&mut parts).await?;
         let bytes = read_body(body).await?;
         let author = Author::anybody().during(request_id(&parts));
-        let once = Once::of::<E>(format!("anybody:{client}"), author, &parts, &bytes)?;
+        let once = Once::of::<E>(|| format!("anybody:{client}"), author, &parts, &bytes)?;
         Ok(Self { client, path, query, body: parse_body::<E>(&bytes)?, once })
     }
 }
@@ -107,8 +108,8 @@ fn request_id(parts: &Parts) -> Option<String> {
 }
 
 /// What [`super::admission`] left in the request.
-fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, ApiError> {
-    let found = parts.extensions.get::<T>().cloned();
+fn extension<T: Clone + Send + Sync + 'static>(parts: &mut Parts) -> Result<T, ApiError> {
+    let found = parts.extensions.remove::<T>();
     found.ok_or_else(|| ApiError::internal("the operation is not served behind admission"))
 }
 
@@ -164,6 +165,9 @@ fn malformed<X: std::fmt::Display>(part: &str, error: &serde_path_to_error::Erro
 }
 
 async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
     let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() {
             let sentence = format!("the body is larger than {MAX_BODY_BYTES} bytes");

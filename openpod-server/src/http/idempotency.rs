@@ -37,9 +37,9 @@ pub struct Once {
 }
 
 impl Once {
-    /// Reads the header of a call.
+    /// Reads the header of a call. `caller` tells one caller's keys from another's.
     pub(super) fn of<E: Endpoint>(
-        caller: String,
+        caller: impl FnOnce() -> String,
         author: Author,
         parts: &Parts,
         body: &[u8],
@@ -52,7 +52,7 @@ impl Once {
             ApiError::new(ErrorCode::InvalidRequest, sentence)
         })?;
         let identity = Identity {
-            caller,
+            caller: caller(),
             key: key.to_owned(),
             operation: E::NAME.to_owned(),
             path: parts.uri.path().to_owned(),

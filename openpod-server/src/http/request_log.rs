@@ -1,13 +1,17 @@
 //! The outermost layer: gives each request its id and what every answer has, writes the bodies of errors, logs, and turns a
 //! panic into a 500.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll};
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue, header};
+use tower::layer::layer_fn;
+use tower::{Layer, Service};
 use tracing::{Instrument, error, info, info_span};
 
 use super::{ApiError, unread};
@@ -20,35 +24,69 @@ static IDEMPOTENCY_SUPPORTED: HeaderName = HeaderName::from_static("idempotency-
 #[derive(Debug, Clone)]
 pub(super) struct RequestId(pub(super) String);
 
-/// Carries a request through the server, whatever happens in there.
-pub async fn carry(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = app.new_id();
-    let mut request = request.map(unread::taken_in);
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let span = info_span!("request", %id, method = %request.method(), path = path.unwrap_or_default());
-    async {
-        let begun = app.now();
-        let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        let mut response =
-            outcome.unwrap_or_else(|panic| ApiError::internal(words_of(&*panic)).into_response());
-        if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
-            write_body(&mut response, &refusal, &id);
-        }
-        if let Ok(value) = HeaderValue::try_from(&id) {
-            response.headers_mut().insert(REQUEST_ID.clone(), value);
-        }
-        // Also where nothing is changed: who reads first knows then that what it changes next may be sent twice.
-        response.headers_mut().insert(IDEMPOTENCY_SUPPORTED.clone(), HeaderValue::from_static("true"));
-        info!(
-            status = response.status().as_u16(),
-            micros = app.now().since(begun).as_micros() as u64,
-            "answered"
-        );
-        response
+/// Carries each request through the server, whatever happens in there. It is one service and no middleware function,
+/// which would copy the routes and box what they do once more for each request.
+#[derive(Clone)]
+pub struct Carry<S> {
+    app: App,
+    routes: S,
+}
+
+/// Around all routes.
+pub fn carry<S>(app: App) -> impl Layer<S, Service = Carry<S>> + Clone {
+    layer_fn(move |routes| Carry { app: app.clone(), routes })
+}
+
+impl<S> Service<Request> for Carry<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.routes.poll_ready(context)
     }
-    .instrument(span)
-    .await
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let id = self.app.new_id();
+        let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let span = info_span!("request", %id, method = %request.method(), path);
+        let mut request = request.map(unread::taken_in);
+        request.extensions_mut().insert(RequestId(id.clone()));
+        let answer = self.routes.call(request);
+        Box::pin(carried(self.app.clone(), id, answer).instrument(span))
+    }
+}
+
+async fn carried(
+    app: App,
+    id: String,
+    answer: impl Future<Output = Result<Response, Infallible>>,
+) -> Result<Response, Infallible> {
+    let begun = app.now();
+    let outcome = AssertUnwindSafe(answer).catch_unwind().await;
+    let mut response = match outcome {
+        Ok(Ok(response)) => response,
+        Err(panic) => ApiError::internal(words_of(&*panic)).into_response(),
+    };
+    if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
+        write_body(&mut response, &refusal, &id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID.clone(), value);
+    }
+    // Also where nothing is changed: who reads first knows then that what it changes next may be sent twice.
+    headers.insert(IDEMPOTENCY_SUPPORTED.clone(), HeaderValue::from_static("true"));
+    info!(
+        status = response.status().as_u16(),
+        micros = app.now().since(begun).as_micros() as u64,
+        "answered"
+    );
+    Ok(response)
 }
 
 fn write_body(response: &mut Response, refusal: &ApiError, id: &str) {

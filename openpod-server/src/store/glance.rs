@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openpod_sdk::api::{AgentKeyId, Timestamp};
 
 use super::keys::KnownKey;
-use super::{Company, Engine, Store, StoreError, keys, pending};
+use super::{Company, Engine, Store, StoreError, keys, pending, sqlite};
 use crate::domain::heartbeat::Pending;
 
 /// A key as it stands, and when that was.
@@ -20,9 +20,11 @@ pub struct Glance {
 /// What else a key's look-up tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// Nothing: this process knows at any moment what changed.
-    Any,
-    /// How things stood at a time.
+    /// Nothing may be taken from memory.
+    Unknown,
+    /// What this process remembered at this time was true: it knows at any moment what changes.
+    Remembered(Timestamp),
+    /// How things stood in a database that others change too.
     At {
         /// No change that it does not tell of has an earlier time.
         time: Timestamp,
@@ -34,17 +36,16 @@ pub enum Moment {
 impl Store {
     /// Looks a key up. What was committed before counts, whoever committed it.
     pub async fn look(&self, key_id: &str) -> Result<Glance, StoreError> {
-        let moment = Moment::Any;
-        if let Engine::Postgres(engine) = &self.engine {
-            return engine.rounds().look(self, key_id).await;
-        }
-        let reserved = if self.may_remember() {
-            if let Some(key) = self.memory.key(key_id) {
-                return Ok(Glance { key: Some(key), moment });
-            }
-            Some(self.memory.reserve_key(key_id))
-        } else {
-            None
+        let moment = match &self.engine {
+            Engine::Postgres(engine) => return engine.rounds().look(self, key_id).await,
+            Engine::Sqlite(engine) => self.moment(engine),
+        };
+        let reserved = match moment {
+            Moment::Unknown => None,
+            _ => match self.memory.key(key_id) {
+                Some(key) => return Ok(Glance { key: Some(key), moment }),
+                None => Some(self.memory.reserve_key(key_id)),
+            },
         };
         let id = key_id.to_owned();
         let found = self.read(move |tx| Box::pin(async move { keys::find(tx, &id).await }));
@@ -75,34 +76,30 @@ impl Store {
         Ok((time, pending))
     }
 
-    /// What is remembered, if it holds. The time is taken first, so that a change which is missed has a later one.
+    /// What is remembered, if it holds.
     fn recall(&self, agent: &AgentKeyId, moment: Moment) -> Option<(Timestamp, Arc<Pending>)> {
-        match (&self.engine, moment) {
-            (Engine::Sqlite(engine), _) => {
-                let time = engine.time_of_look();
-                let known = self.may_remember().then(|| self.memory.pending(agent)).flatten();
-                known.map(|pending| (time, pending))
-            }
-            (Engine::Postgres(_), Moment::At { time, last_change }) => {
+        match moment {
+            Moment::Unknown => None,
+            Moment::Remembered(time) => self.memory.pending(agent).map(|pending| (time, pending)),
+            Moment::At { time, last_change } => {
                 let known = self.memory.pending(agent).filter(|known| known.last_change == last_change);
                 known.map(|pending| (time, pending))
             }
-            (Engine::Postgres(_), Moment::Any) => None,
         }
     }
 
-    /// Whether what is remembered is true of the database. On a file a command may have changed it.
-    fn may_remember(&self) -> bool {
+    /// Whether what is remembered is true of the database; on a file a command may have changed it. The time is taken first,
+    /// so that a change which is missed has a later one. What is asked once holds for the whole request: it tells of all
+    /// that was committed before it began.
+    fn moment(&self, engine: &sqlite::Engine) -> Moment {
+        let time = engine.time_of_look();
         match &self.company {
-            Company::Nobody => true,
-            Company::Commands(claim) => match claim.word() {
-                Ok(word) => {
-                    self.memory.listen(word);
-                    true
-                }
-                Err(_) => false,
-            },
-            Company::Server(_) | Company::Servers => false,
+            Company::Nobody => Moment::Remembered(time),
+            Company::Commands(claim) => claim.word().map_or(Moment::Unknown, |word| {
+                self.memory.listen(word);
+                Moment::Remembered(time)
+            }),
+            Company::Server(_) | Company::Servers => Moment::Unknown,
         }
     }
 
