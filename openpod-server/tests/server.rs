@@ -15,6 +15,7 @@ mod server {
     mod flushes;
     mod full_disk;
     mod github;
+    mod handovers;
     mod heartbeat;
     mod keys;
     mod kill;

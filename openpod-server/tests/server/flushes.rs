@@ -12,7 +12,7 @@ use super::two_engines::open;
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-async fn connect(url: &str) -> Client {
+pub(super) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client
