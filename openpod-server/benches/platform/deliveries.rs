@@ -4,14 +4,12 @@
 mod receivers;
 mod scene;
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use openpod_server::store::{Address, Location};
+use openpod_server::store::Location;
 use tokio::runtime::Runtime;
 
 use super::Options;
-use super::cluster::{Cluster, Listens};
 use super::place;
 use super::report::{Goal, Row, Table, median, per_second};
 use receivers::Receivers;
@@ -29,15 +27,13 @@ const WANTED: f64 = 3_500.0;
 pub(crate) fn measure(options: &Options) -> Table {
     let runtime = runtime();
     let place = place::on_disk();
-    // PostgreSQL may run as somebody else, and removes what it made.
-    std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o777)).expect("a directory of our own");
-    let cluster = Cluster::start(Listens::OnDisk(place.path()));
+    let cluster = place::cluster(&place);
     let mut table = Table::new(format!("Deliveries of webhooks, {CLIENTS} clients that comment on tickets"));
     for count in RECEIVERS {
         let file = place.path().join(format!("openpod-{count}.db"));
         runtime.block_on(one(options, &mut table, "SQLite", Location::File(file), count));
         if let Some(cluster) = &cluster {
-            let location = runtime.block_on(database(cluster));
+            let location = runtime.block_on(place::database(cluster));
             runtime.block_on(one(options, &mut table, "PostgreSQL", location, count));
         }
     }
@@ -56,11 +52,6 @@ pub(crate) fn measure(options: &Options) -> Table {
 fn runtime() -> Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(2).enable_all().build().expect("a runtime can be made")
-}
-
-async fn database(cluster: &Cluster) -> Location {
-    let url = cluster.database().await;
-    Location::Postgres(Address::parse(&url).expect("a cluster knows its address"))
 }
 
 async fn one(options: &Options, table: &mut Table, engine: &str, location: Location, count: usize) {

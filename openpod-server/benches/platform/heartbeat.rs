@@ -5,14 +5,15 @@
 //! - *busy, read anew*: the same, but the server forgets everything before each request, so that key and work are read
 //!   from the database each time.
 //!
-//! All of it on a file on a disk, with few and with many tickets in it.
+//! All of it on a file on a disk, with few and with many tickets in it; the first two also on PostgreSQL, where it is
+//! installed.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use openpod_sdk::Secret;
+use openpod_server::store::Location;
 
 use super::Options;
 use super::load::{self, Load, Outcome};
@@ -23,7 +24,7 @@ use super::stage::{HEARTBEAT, Stage, runtime, serve_bare};
 /// How many tickets the small database has.
 const FEW: u64 = 1_000;
 
-/// A server, and two who ask it.
+/// A server, the same one when it forgets, and two who ask.
 struct Asked {
     address: SocketAddr,
     forgetful: SocketAddr,
@@ -34,9 +35,14 @@ struct Asked {
 pub(crate) fn measure(options: &Options) -> Table {
     let runtime = runtime();
     let place = place::on_disk();
-    let file = |name: &str| place.path().join(name);
-    let few = runtime.block_on(prepare(&file("few.db"), FEW));
-    let many = runtime.block_on(prepare(&file("many.db"), options.tickets));
+    let file = |name: &str| Location::File(place.path().join(name));
+    let few = runtime.block_on(prepare(file("few.db"), Some(FEW)));
+    let many = runtime.block_on(prepare(file("many.db"), Some(options.tickets)));
+    let cluster = place::cluster(&place);
+    let shared = cluster.as_ref().map(|cluster| {
+        let prepared = async { prepare(place::database(cluster).await, None).await };
+        runtime.block_on(prepared)
+    });
     let idle_bytes = runtime.block_on(answer_to(few.address, &few.idle));
     let busy_bytes = runtime.block_on(answer_to(few.address, &few.busy));
     let sizes = format!("An idle answer has {} bytes, a busy one {}.", idle_bytes.len(), busy_bytes.len());
@@ -48,7 +54,7 @@ pub(crate) fn measure(options: &Options) -> Table {
         let requests = vec![load::get(&path, key.expose())];
         Load { address, requests, connections: options.connections }
     };
-    let loads = [
+    let mut loads = vec![
         load(bare_idle, &few.idle),
         load(few.address, &few.idle),
         load(many.address, &many.idle),
@@ -58,7 +64,12 @@ pub(crate) fn measure(options: &Options) -> Table {
         load(few.forgetful, &few.busy),
         load(many.forgetful, &many.busy),
     ];
-    let [bare, idle, idle_many, bare_busy, busy, busy_many, read, read_many] = take_turns(options, loads);
+    loads.extend(shared.iter().flat_map(|at| [load(at.address, &at.idle), load(at.address, &at.busy)]));
+    let outcomes = take_turns(options, &loads);
+    let [bare, idle, idle_many, bare_busy, busy, busy_many, read, read_many, ref shared @ ..] = outcomes[..]
+    else {
+        unreachable!("each load has its outcome")
+    };
 
     let mut table = Table::new(format!("Heartbeats over {} connections", options.connections));
     let against = |name: &str, it: Outcome, bare: Outcome, least: f64| {
@@ -78,18 +89,28 @@ pub(crate) fn measure(options: &Options) -> Table {
     table.row(larger(busy_many, busy));
     table.row(against("busy, read anew", read, bare_busy, 0.25));
     table.row(larger(read_many, read));
+    for (name, it, bare) in [("idle", shared.first(), bare), ("busy", shared.last(), bare_busy)] {
+        if let Some(it) = it {
+            let row = Row::new(format!("{name}, on PostgreSQL"), figure(*it));
+            table.row(row.ratio(it.rate / bare.rate, "bare"));
+        }
+    }
     table.note(sizes);
+    table.note("On PostgreSQL they ask the database, all who ask at a moment with one statement; its time is not counted.");
     table.note("µs: processor time of all threads but the callers', for each answer.");
     table
 }
 
-async fn prepare(file: &Path, tickets: u64) -> Asked {
-    let stage = Stage::open(file).await;
+/// A server that two ask, with so many tickets of others in its database, which must be SQLite then.
+async fn prepare(location: Location, tickets: Option<u64>) -> Asked {
+    let stage = Stage::open(location).await;
     let project = stage.project().await;
     let idle = project.worker(stage.address, "ida").await;
     let busy = project.worker(stage.address, "ben").await;
     let other = project.worker(stage.address, "otto").await;
-    stage.fill(tickets).await;
+    if let Some(tickets) = tickets {
+        stage.fill(tickets).await;
+    }
     for n in 0..5 {
         if n < 3 {
             project.ticket(&busy).await;
@@ -116,10 +137,10 @@ async fn answer_to(address: SocketAddr, key: &Secret) -> Bytes {
 }
 
 /// Each has a turn in each round; the median counts.
-fn take_turns<const N: usize>(options: &Options, loads: [Load; N]) -> [Outcome; N] {
+fn take_turns(options: &Options, loads: &[Load]) -> Vec<Outcome> {
     let time = Duration::from_secs_f64(options.seconds);
-    let mut outcomes: [Vec<Outcome>; N] = std::array::from_fn(|_| Vec::new());
-    for load in &loads {
+    let mut outcomes: Vec<Vec<Outcome>> = loads.iter().map(|_| Vec::new()).collect();
+    for load in loads {
         load.run(time / 4);
     }
     for _ in 0..options.rounds {
@@ -127,8 +148,9 @@ fn take_turns<const N: usize>(options: &Options, loads: [Load; N]) -> [Outcome; 
             outcomes.push(load.run(time));
         }
     }
-    outcomes.map(|outcomes| Outcome {
+    let middle = |outcomes: Vec<Outcome>| Outcome {
         rate: median(outcomes.iter().map(|outcome| outcome.rate).collect()),
         micros: median(outcomes.iter().map(|outcome| outcome.micros).collect()),
-    })
+    };
+    outcomes.into_iter().map(middle).collect()
 }

@@ -1,7 +1,6 @@
 //! A server with people on it, and a database with the work of many others in it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -78,10 +77,10 @@ pub(crate) async fn serve_bare(answer: Bytes) -> SocketAddr {
 
 impl Stage {
     /// The real server, as it serves.
-    pub(crate) async fn open(file: &Path) -> Stage {
+    pub(crate) async fn open(location: Location) -> Stage {
         let (listener, address) = listen().await;
         let config = Config {
-            database: Database { location: Location::File(file.to_owned()) },
+            database: Database { location },
             limits: CallLimits {
                 requests_per_minute: MANY,
                 burst: MANY,

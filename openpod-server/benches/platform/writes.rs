@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use openpod_sdk::api::{AgentKeyId, TicketId};
 use openpod_server::domain::permission::Actor;
-use openpod_server::store::{Store, StoreError, marks, tickets};
+use openpod_server::store::{Location, Store, StoreError, marks, tickets};
 
 use super::Options;
 use super::load::{self, Load};
@@ -21,7 +21,7 @@ pub(crate) fn measure(options: &Options) -> Table {
     let runtime = runtime();
     let place = place::on_disk();
     let (stage, request, ticket, worker) = runtime.block_on(async {
-        let stage = Stage::open(&place.path().join("writes.db")).await;
+        let stage = Stage::open(Location::File(place.path().join("writes.db"))).await;
         let project = stage.project().await;
         let worker = project.worker(stage.address, "ada").await;
         let author = project.worker(stage.address, "bob").await;
