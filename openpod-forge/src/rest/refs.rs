@@ -15,8 +15,10 @@ use crate::store::Repository;
 /// `GET /repos/{owner}/{repo}/git/ref/{ref}`
 pub(super) fn get(call: &Call) -> Result<Answer, ApiError> {
     let (bare, name) = (call.bare()?, named(call)?);
-    let oid = bare.read_ref(&name)?.ok_or_else(ApiError::not_found)?;
-    Ok(Answer::ok(shape(call, &bare, &name, &oid)?))
+    // One process tells all; what lies below a name is not the name.
+    let mut found = bare.refs(name.as_str())?.into_iter();
+    let (_, oid, kind) = found.find(|(found, ..)| found == name.as_str()).ok_or_else(ApiError::not_found)?;
+    Ok(Answer::ok(print(call, call.repository()?, name.as_str(), &oid, &kind)))
 }
 
 /// `GET /repos/{owner}/{repo}/git/matching-refs/{ref}`
