@@ -57,8 +57,8 @@ enum Command {
     /// What watches over one run of a worker; not for people.
     #[command(hide = true)]
     Shim {
-        /// The directory of the shim.
-        directory: PathBuf,
+        /// The directory of the shim, where its task does not name it: a daemon that is older than this program says it here.
+        directory: Option<PathBuf>,
     },
 }
 
@@ -117,7 +117,7 @@ impl Cli {
             Command::GitCredential { socket, operation } => {
                 return openpod_agentd::credentials::helper_main(&socket, &operation);
             }
-            Command::Shim { directory } => return openpod_agentd::shim::shim_main(&directory),
+            Command::Shim { directory } => return openpod_agentd::shim::shim_main(directory.as_deref()),
         };
         outcome.unwrap_or_else(|error| {
             complain(&*error);

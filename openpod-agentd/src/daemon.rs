@@ -226,6 +226,7 @@ impl Daemon {
             while let Some(ended) = self.tasks.join_next().await {
                 self.ended(ended).await?;
             }
+            self.effects.none_is_made_ahead().await;
             Ok(())
         });
         match drained.await {

@@ -38,6 +38,7 @@ use crate::config::{Executor, GitSettings};
 use crate::crash;
 use crate::job::policy::Policy;
 use crate::job::{Effect, Failure, Input, Job, Me, Retention};
+use crate::shim::{Idle, ShimError};
 use crate::workspace::{Advertised, JobKey, Workspaces};
 use ahead::Ahead;
 use claim::Claim;
@@ -87,6 +88,10 @@ pub struct Effects {
     runs: Runs,
     /// The branches of tickets that are being claimed.
     ahead: Ahead<Option<Advertised>>,
+    /// The workspaces of tickets that are being claimed.
+    ready: Ahead<Outcome>,
+    /// The shims of their runs.
+    shims: Ahead<Result<Idle, ShimError>>,
     /// What workers must know whose workspaces are being prepared.
     told: Ahead<Told>,
 }
@@ -160,6 +165,8 @@ impl Effects {
             tokens,
             runs,
             ahead: Ahead::default(),
+            ready: Ahead::default(),
+            shims: Ahead::default(),
             told: Ahead::default(),
         }
     }

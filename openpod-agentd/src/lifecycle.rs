@@ -102,7 +102,7 @@ pub fn helper_entry() -> Option<ExitCode> {
         ("git-credential", Some(socket), Some(operation)) => {
             Some(crate::credentials::helper_main(Path::new(&socket), &operation.to_string_lossy()))
         }
-        ("shim", Some(directory), None) => Some(crate::shim::shim_main(Path::new(&directory))),
+        ("shim", directory, None) => Some(crate::shim::shim_main(directory.as_deref().map(Path::new))),
         ("git-credential" | "shim", ..) => Some(ExitCode::FAILURE),
         _ => None,
     }

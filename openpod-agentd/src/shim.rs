@@ -31,7 +31,7 @@ use std::time::SystemTime;
 use openpod_sdk::Secret;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use living::{Found, Living};
+pub(crate) use living::{Found, Idle, Living};
 pub use serve::shim_main;
 
 use crate::executor::{RunOutcome, RunSpec};
@@ -42,6 +42,9 @@ const MARK: &str = "OPENPOD_RUN_ID";
 /// What the shim is told, over standard input: arguments and environment can be read by others.
 #[derive(Serialize, Deserialize)]
 struct Task {
+    /// Where its files are. A daemon that is older than the shim said so in an argument.
+    #[serde(default)]
+    directory: Option<PathBuf>,
     spec: RunSpec,
     ticket: String,
     #[serde(default)]
@@ -63,11 +66,11 @@ pub struct Resources {
 }
 
 impl Task {
-    fn new(spec: RunSpec, resources: Resources) -> Self {
+    fn new(directory: &Path, spec: RunSpec, resources: Resources) -> Self {
         let ticket = String::from_utf8_lossy(&spec.ticket_json).into_owned();
         let secrets = spec.secrets.iter().map(|secret| secret.expose().to_owned()).collect();
         let transcript = spec.transcript.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        Self { spec, ticket, transcript, resources, secrets }
+        Self { directory: Some(directory.to_owned()), spec, ticket, transcript, resources, secrets }
     }
 
     fn into_spec(self) -> RunSpec {

@@ -1,7 +1,8 @@
-//! What the next effects of a ticket will ask, asked while the one before them is under way.
+//! What the next effects of a ticket will need, begun while the one before them is under way.
 //!
-//! Only questions, which change nothing anywhere: an answer that nobody comes for is dropped, one that is late is waited
-//! for, and where there is none whoever needs it asks.
+//! Questions, which change nothing anywhere: an answer that nobody comes for is dropped, one that is late is waited for, and
+//! where there is none whoever needs it asks. And the workspace of a ticket that is ours, as soon as it is written down that
+//! we claim it: should the claim fail, it is removed with everything else of that ticket.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,11 +11,13 @@ use std::time::Duration;
 use openpod_sdk::api::TicketId;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::tokens::ProjectTokens;
 use super::{Effects, Forges};
 use crate::credentials::TokenSource;
 use crate::job::Job;
+use crate::shim::Idle;
 use crate::workspace::Advertised;
 
 /// After this git is asked.
@@ -34,17 +37,34 @@ impl<T> Default for Ahead<T> {
 impl<T: Send + 'static> Ahead<T> {
     /// Asks. What was asked for the ticket before is dropped.
     pub(super) fn ask(&self, ticket: &TicketId, question: impl Future<Output = T> + Send + 'static) {
-        let asked = AbortOnDropHandle::new(tokio::spawn(question));
+        let asked = AbortOnDropHandle::new(tokio::spawn(question.in_current_span()));
         self.lock().insert(ticket.clone(), (Instant::now(), asked));
     }
 
     /// The answer, if there was a question not long ago. It is given once.
-    pub(super) async fn answer(&self, ticket: &TicketId) -> Option<T> {
-        let (asked_at, asked) = self.lock().remove(ticket)?;
-        if asked_at.elapsed() > FRESH {
-            return None;
-        }
+    pub(super) fn answer(&self, ticket: &TicketId) -> impl Future<Output = Option<T>> + Send + use<T> {
+        let asked = self.lock().remove(ticket).filter(|(asked_at, _)| asked_at.elapsed() <= FRESH);
+        async move { asked?.1.await.ok() }
+    }
+
+    /// The answer, however long ago the question was. It is given once.
+    pub(super) async fn late_answer(&self, ticket: &TicketId) -> Option<T> {
+        let (_, asked) = self.lock().remove(ticket)?;
         asked.await.ok()
+    }
+
+    /// Returns when nothing is under way any more. Nobody will come for the answers.
+    async fn settled(&self) {
+        let all: Vec<_> = self.lock().drain().collect();
+        for (_, (_, asked)) in all {
+            // Whatever came of it.
+            let _ = asked.await;
+        }
+    }
+
+    /// Whether somebody asked and nobody has come for the answer.
+    pub(super) fn is_asked(&self, ticket: &TicketId) -> bool {
+        self.lock().contains_key(ticket)
     }
 
     /// Nobody will come for it.
@@ -63,6 +83,22 @@ impl Effects {
         if !self.workspaces.is_prepared(&super::key_of(job)) {
             self.ahead.ask(&job.ticket, self.branches(job));
         }
+    }
+
+    /// Returns when no workspace is being made ahead any more.
+    pub async fn none_is_made_ahead(&self) {
+        self.ready.settled().await;
+    }
+
+    /// Makes the workspace of a ticket whose branches were looked at, while it is being claimed, and starts the shim of its
+    /// run.
+    pub(super) fn make_ahead(&self, job: &Job) {
+        if !self.ahead.is_asked(&job.ticket) {
+            return;
+        }
+        self.ready.ask(&job.ticket, self.readying(job));
+        let helper = self.helper.clone();
+        self.shims.ask(&job.ticket, async move { Idle::start(&helper) });
     }
 
     /// What the remote has, asked over a connection that is there already. Git, which needs one of its own and several

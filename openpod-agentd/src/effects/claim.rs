@@ -52,6 +52,7 @@ impl Effects {
             }
             _ => {}
         }
+        self.make_ahead(job);
         let claimed = match claim.version {
             Some(_) => self.patch(job, claim.version, &TicketPatch::status(TicketStatus::InProgress)).await,
             None => self.client.claim_ticket(&job.ticket, &self.me.id).await,

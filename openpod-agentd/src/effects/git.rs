@@ -20,9 +20,7 @@ pub(super) const SETTLING: [Duration; 4] =
 
 impl Effects {
     async fn origin(&self, job: &Job) -> Result<(Arc<dyn TokenSource>, Origin), Failure> {
-        let tokens = self.tokens.of(&job.project);
-        let origin = tokens.token(false).await.map_err(|error| of_token(&error))?.origin();
-        Ok((tokens, origin))
+        origin_of(self.tokens.of(&job.project)).await
     }
 
     /// Mirror, workspace and branch. A workspace that is there stays as it is. What the worker must know is asked meanwhile.
@@ -32,18 +30,31 @@ impl Effects {
     }
 
     pub(super) async fn make_ready(&self, job: &Job) -> Outcome {
-        let (tokens, origin) = self.origin(job).await?;
-        let key = key_of(job);
-        let seen = match self.ahead.answer(&job.ticket).await {
-            _ if self.workspaces.is_prepared(&key) => None,
-            Some(seen) => seen,
-            None => self.branches(job).await,
-        };
-        let branches = Branches { base: job.base_branch.as_deref(), own: &job.branch, seen: seen.as_ref() };
-        let prepared =
-            settled(|| self.workspaces.prepare(&key, &origin, branches, Arc::clone(&tokens))).await?;
-        let pushed = (prepared.head != prepared.base).then(|| prepared.head.to_string());
-        Ok(Input::Prepared { pushed, base_branch: prepared.base_branch })
+        match self.ready.late_answer(&job.ticket).await {
+            // A failure may be over by now.
+            Some(Ok(ready)) => Ok(ready),
+            _ => self.readying(job).await,
+        }
+    }
+
+    /// Makes the three repositories.
+    pub(super) fn readying(&self, job: &Job) -> impl Future<Output = Outcome> + Send + use<> {
+        let (tokens, workspaces) = (self.tokens.of(&job.project), self.workspaces.clone());
+        let (key, base, own) = (key_of(job), job.base_branch.clone(), job.branch.clone());
+        let (asked, asking) = (self.ahead.answer(&job.ticket), self.branches(job));
+        async move {
+            let (tokens, origin) = origin_of(tokens).await?;
+            let seen = match asked.await {
+                _ if workspaces.is_prepared(&key) => None,
+                Some(seen) => seen,
+                None => asking.await,
+            };
+            let branches = Branches { base: base.as_deref(), own: &own, seen: seen.as_ref() };
+            let prepared =
+                settled(|| workspaces.prepare(&key, &origin, branches, Arc::clone(&tokens))).await?;
+            let pushed = (prepared.head != prepared.base).then(|| prepared.head.to_string());
+            Ok(Input::Prepared { pushed, base_branch: prepared.base_branch })
+        }
     }
 
     /// The worker's changes as a commit. The time makes it the same commit however often it is collected.
@@ -102,6 +113,9 @@ impl Effects {
     pub(super) async fn clean(&self, job: &Job) -> Outcome {
         self.ahead.drop(&job.ticket);
         self.told.drop(&job.ticket);
+        self.shims.drop(&job.ticket);
+        // Not broken off: what it has others do would go on in the directory that is removed.
+        let _ = self.ready.late_answer(&job.ticket).await;
         self.end_runs(job).await?;
         crash::point("clean/ended");
         self.discard_scratch(job).await;
@@ -116,6 +130,13 @@ impl Effects {
         }
         Ok(Input::Cleaned)
     }
+}
+
+async fn origin_of(
+    tokens: Arc<impl TokenSource + 'static>,
+) -> Result<(Arc<dyn TokenSource>, Origin), Failure> {
+    let origin = tokens.token(false).await.map_err(|error| of_token(&error))?.origin();
+    Ok((tokens, origin))
 }
 
 fn sha(text: &str) -> Result<Sha, Failure> {

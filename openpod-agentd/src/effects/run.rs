@@ -23,7 +23,7 @@ use crate::executor::{RunLimits, RunSpec};
 use crate::job::brakes::{Allowance, Used};
 use crate::job::{Assignment, Class, Failure, Input, Job, RunEnding, State};
 use crate::redaction::Redactor;
-use crate::shim::{Found, Living, Place, Status};
+use crate::shim::{Found, Idle, Living, Place, ShimError, Status};
 use crate::workspace::remove_all;
 
 /// Within the data directory.
@@ -132,9 +132,17 @@ impl Effects {
                 let written = async {
                     written.down("run").await;
                 };
-                let begun = place.start(&self.helper, spec, self.executor.resources, written).await;
+                let begun = place.start(self.shim(job), spec, self.executor.resources, written).await;
                 self.follow(job, &place, begun.map_err(|error| of_shim(&error))?, &run).await
             }
+        }
+    }
+
+    /// The shim that was started ahead, or a new one.
+    async fn shim(&self, job: &Job) -> Result<Idle, ShimError> {
+        match self.shims.late_answer(&job.ticket).await {
+            Some(Ok(shim)) => Ok(shim),
+            _ => Idle::start(&self.helper),
         }
     }
 

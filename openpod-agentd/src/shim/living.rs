@@ -52,6 +52,30 @@ enum Life {
     Found(Receiver),
 }
 
+/// A shim that has no run yet. Dropped, it ends, since nobody can tell it of one any more.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    child: Child,
+    handle: Arc<OwnedFd>,
+}
+
+impl Idle {
+    /// Starts one. Whose it becomes, it is told with its task.
+    pub(crate) fn start(helper: &Path) -> Result<Self, ShimError> {
+        let cannot = |source| ShimError::Spawn { program: helper.to_owned(), source };
+        let inherited =
+            INHERITED.iter().chain(crash::VARIABLES).filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let mut command = Command::new(helper);
+        command.arg("shim").current_dir("/").env_clear().envs(inherited);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().map_err(cannot)?;
+        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = pid.ok_or_else(|| cannot(io::ErrorKind::NotFound.into()))?;
+        let handle = Arc::new(pidfd_open(pid, PidfdFlags::empty()).map_err(|error| cannot(error.into()))?);
+        Ok(Self { child, handle })
+    }
+}
+
 /// Ends the shim and its worker at once when it is dropped.
 #[derive(Debug)]
 pub(crate) struct EndOnDrop(Option<Arc<OwnedFd>>);
@@ -72,30 +96,21 @@ impl EndOnDrop {
 }
 
 impl Place {
-    /// Starts a shim for this run. It lives on when this process ends; but it begins nothing before `told`.
+    /// Has a shim do this run. It lives on when this process ends; but it begins nothing before `told`.
     pub(crate) async fn start(
         &self,
-        helper: &Path,
+        shim: impl Future<Output = Result<Idle, ShimError>>,
         spec: RunSpec,
         resources: Resources,
         told: impl Future<Output = ()>,
     ) -> Result<Living, ShimError> {
         self.create(&spec.id)?;
         crash::point("run/placed");
-        let cannot = |source| ShimError::Spawn { program: helper.to_owned(), source };
-        let task =
-            serde_json::to_vec(&Task::new(spec, resources)).map_err(io::Error::other).map_err(cannot)?;
-        let complaints = File::create(self.file("shim.log")).map_err(cannot)?;
-        let inherited =
-            INHERITED.iter().chain(crash::VARIABLES).filter_map(|name| Some((name, std::env::var_os(name)?)));
-        let mut command = Command::new(helper);
-        command.arg("shim").arg(&self.directory).current_dir(&self.directory).env_clear().envs(inherited);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(complaints);
-        let mut child = command.spawn().map_err(cannot)?;
-        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let pid = pid.ok_or_else(|| cannot(io::ErrorKind::NotFound.into()))?;
+        let path = || self.directory.clone();
+        let task = serde_json::to_vec(&Task::new(&self.directory, spec, resources))
+            .map_err(|source| ShimError::Unreadable { path: path(), source })?;
+        let Idle { mut child, handle } = shim.await?;
         crash::point("run/shim");
-        let handle = Arc::new(pidfd_open(pid, PidfdFlags::empty()).map_err(|error| cannot(error.into()))?);
         told.await;
         if let Some(mut stdin) = child.stdin.take() {
             // One that cannot read its task does not begin, and says so by its end.

@@ -1,6 +1,7 @@
 //! The shim itself: one run, from its task to its status.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,10 +21,10 @@ use crate::workspace::settle;
 /// Between two tries to write to a disk that is full.
 const FOR_SPACE: Duration = Duration::from_secs(5);
 
-/// What `shim <directory>` does: runs the worker that standard input describes, and writes down how it ended. SIGTERM
-/// ends the worker with its grace, SIGINT at once.
-pub fn shim_main(directory: &Path) -> ExitCode {
-    match serve(&Place { directory: directory.to_owned() }) {
+/// What `shim` does: runs the worker that standard input describes, and writes down how it ended. SIGTERM ends the worker
+/// with its grace, SIGINT at once. Where standard input ends without a word, so does the shim.
+pub fn shim_main(directory: Option<&Path>) -> ExitCode {
+    match serve(directory) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&*error);
@@ -37,21 +38,27 @@ fn complain(error: &dyn Error) {
     eprintln!("shim: {error}");
 }
 
-fn serve(place: &Place) -> Result<(), Box<dyn Error>> {
+fn serve(directory: Option<&Path>) -> Result<(), Box<dyn Error>> {
     // A session of its own: no terminal and no daemon takes it along.
     setsid()?;
     // Whoever leaves the worker's group becomes a child of this process in the end.
     set_child_subreaper(Some(getpid()))?;
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(place))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(directory))
 }
 
-async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
-    crash::point("shim/begun");
+async fn run(directory: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let orders = Orders::default();
     let obeying = tokio::spawn(obey(orders.clone())?);
     let mut task = Vec::new();
     std::io::stdin().read_to_end(&mut task)?;
+    if task.is_empty() {
+        return Ok(());
+    }
     let task: Task = serde_json::from_slice(&task)?;
+    let directory = task.directory.as_deref().or(directory).ok_or("a task without a directory")?;
+    let place = &Place { directory: directory.to_owned() };
+    place.settle_in()?;
+    crash::point("shim/begun");
     let lock = place.lock()?.ok_or("another shim has this run")?;
     if place.status()?.is_some() {
         return Err("this run is over".into());
@@ -84,6 +91,15 @@ async fn run(place: &Place) -> Result<(), Box<dyn Error>> {
     drop(lock);
     obeying.abort();
     Ok(())
+}
+
+impl Place {
+    /// Makes it the current directory, and what is complained about its log.
+    fn settle_in(&self) -> Result<(), Box<dyn Error>> {
+        std::env::set_current_dir(&self.directory)?;
+        rustix::stdio::dup2_stderr(File::create("shim.log")?)?;
+        Ok(())
+    }
 }
 
 /// A disk that is full does not stay so: the work of hours is not given up for it.

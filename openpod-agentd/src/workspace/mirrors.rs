@@ -20,6 +20,8 @@ use super::leftovers::{clear, remove_locks};
 
 /// A file in a mirror; its time is when the mirror was needed last.
 const USED: &str = "used";
+/// After this it is noted again.
+const NOTED_AGAIN: Duration = Duration::from_secs(600);
 
 /// When a mirror is packed, and when it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,9 +165,15 @@ impl Workspaces {
         Ok(())
     }
 
-    /// Notes that a mirror is needed.
-    pub(super) fn note_used(&self, mirror: &Path) -> Result<(), WorkspaceError> {
+    /// Notes that a mirror is needed, unless that stands there already: its days are not counted by the minute, and a
+    /// file system that writes to the disk makes whoever changes a file wait. `now` is a file that was just written.
+    pub(super) fn note_used(&self, mirror: &Path, now: &Path) -> Result<(), WorkspaceError> {
         let file = mirror.join(USED);
+        let written = |file: &Path| fs::metadata(file).and_then(|about| about.modified()).ok();
+        let ago = written(now).zip(written(&file)).and_then(|(now, noted)| now.duration_since(noted).ok());
+        if ago.is_some_and(|ago| ago < NOTED_AGAIN) {
+            return Ok(());
+        }
         fs::write(&file, "").map_err(at(&file))
     }
 }

@@ -94,7 +94,7 @@ impl Workspaces {
             // As long as it is held nobody collects the garbage of what is about to be borrowed.
             let lock = self.lock(&self.layout.mirror(origin));
             let _held = lock.lock().await;
-            let start = self.refresh_mirror(origin, branches, tokens).await?;
+            let start = self.refresh_mirror(job, origin, branches, tokens).await?;
             if !self.layout.outbound(job).exists() {
                 self.build_outbound(job, origin, branches.own, &start)?;
             }
@@ -111,6 +111,7 @@ impl Workspaces {
     /// the mirror's lock.
     async fn refresh_mirror(
         &self,
+        job: &JobKey,
         origin: &Origin,
         branches: Branches<'_>,
         tokens: Arc<dyn TokenSource>,
@@ -142,7 +143,7 @@ impl Workspaces {
         let base_ref = format!("refs/heads/{base_branch}");
         let wanted: Vec<(&str, &Sha)> =
             std::iter::once((&*base_ref, &tip)).chain(head.iter().map(|head| (&*own, head))).collect();
-        self.note_used(&mirror)?;
+        self.note_used(&mirror, &self.layout.changing(job))?;
         remove_locks(&mirror)?;
         remove_unfinished_packs(&mirror)?;
         if !self.has_all(&mirror, &wanted).await? {
