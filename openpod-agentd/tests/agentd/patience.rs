@@ -19,8 +19,9 @@ pub(crate) async fn ends<T>(what: &str, story: impl Future<Output = T>) -> T {
         }
     });
     tokio::select! {
+        // First, since a story that is always ready for more would not let it have a turn.
         biased;
-        ended = story => ended,
         Ok(()) = is_over => panic!("this hangs: {what}"),
+        ended = story => ended,
     }
 }
