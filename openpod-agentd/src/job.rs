@@ -10,7 +10,7 @@
 //!
 //! | state | what is done in it | what ends it |
 //! |---|---|---|
-//! | Wanted | claim the ticket | claimed; another was faster: Lost; we had handed it back: GaveUp |
+//! | Wanted | claim the ticket | claimed; another was faster: Lost; we had handed it back or left it: GaveUp |
 //! | Claimed | prepare workspace and branch | prepared |
 //! | Prepared | gather ticket, comments, knowledge | the [`brakes`] allow it: Running, one more attempt; or not: GaveUp |
 //! | Running | the worker's process | it ended: Ran; it did not begin: Prepared |
@@ -102,7 +102,7 @@ pub struct Job {
     /// The workspace of a ticket that was refused stays until then: it may be reopened.
     #[serde(default)]
     pub kept_until: Option<Timestamp>,
-    /// When the ticket was handed back, where the ticket says so and this journal did not know.
+    /// When the ticket was handed back or left, where the ticket says so and this journal did not know.
     #[serde(default)]
     pub handed_back: Option<Timestamp>,
 }
@@ -188,7 +188,11 @@ impl Job {
             State::Wanted { untouched, free } => Effect::Claim {
                 version: self.version,
                 untouched: *untouched,
-                look: *free && self.version.is_none_or(|version| version >= HANDED_BACK_SINCE),
+                look: !self.claimed
+                    && match *free {
+                        true => self.version.is_none_or(|version| version >= HANDED_BACK_SINCE),
+                        false => !*untouched,
+                    },
             },
             State::Claimed => Effect::Prepare,
             State::Prepared => Effect::Brief { attempt: self.attempts + 1 },
@@ -301,20 +305,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_nobodys_is_looked_at_before_the_claim_unless_it_is_too_young_to_have_been_handed_back() {
+    fn what_may_have_been_given_up_by_us_is_looked_at_before_the_claim() {
         let table = [
-            (true, None, true),
-            (true, Some(1), false),
-            (true, Some(2), true),
-            (true, Some(9), true),
-            (false, None, false),
-            (false, Some(9), false),
+            (true, true, None, true),
+            (true, true, Some(1), false),
+            (true, true, Some(2), true),
+            (true, true, Some(9), true),
+            (false, true, None, false),
+            (false, true, Some(9), false),
+            (false, false, Some(9), true),
         ];
-        for (free, version, expected) in table {
-            let candidate = Candidate { free, version, ..Candidate::of_tests("t") };
-            let job = Job::new(candidate, "openpod/", Timestamp::from_micros(0));
-            let claim = Effect::Claim { version, untouched: true, look: expected };
-            assert_eq!(job.pending(), Some(claim), "{free} {version:?}");
+        for (free, untouched, version, expected) in table {
+            let candidate = Candidate { free, untouched, version, ..Candidate::of_tests("t") };
+            let mut job = Job::new(candidate, "openpod/", Timestamp::from_micros(0));
+            let claim = |look| Some(Effect::Claim { version, untouched, look });
+            assert_eq!(job.pending(), claim(expected), "{free} {untouched} {version:?}");
+            job.claimed = true;
+            assert_eq!(job.pending(), claim(false), "the journal knows it");
         }
     }
 

@@ -64,6 +64,8 @@ pub(crate) fn report(job: &Job, summary: Option<&str>) -> String {
 
 /// How the comment on a ticket begins that is handed back; later daemons know it by this.
 const HANDING_BACK: &str = "I hand this ticket back";
+/// The same of one that is left.
+const LEAVING: &str = "I stop working on this ticket";
 
 /// The comment on a ticket that is given up: handed back, or left for somebody to decide.
 pub(crate) fn apology(job: &Job, reason: &str, leave: bool) -> String {
@@ -76,7 +78,7 @@ pub(crate) fn apology(job: &Job, reason: &str, leave: bool) -> String {
     match leave {
         false => format!("{HANDING_BACK}{tries}: {reason}."),
         true => format!(
-            "I stop working on this ticket{tries}: {reason}. It stays with me until somebody changes it or gives it to another."
+            "{LEAVING}{tries}: {reason}. It stays with me until somebody changes it or gives it to another."
         ),
     }
 }
@@ -84,6 +86,11 @@ pub(crate) fn apology(job: &Job, reason: &str, leave: bool) -> String {
 /// Whether this is an [`apology`] with which a ticket was handed back.
 pub(crate) fn is_handing_back(comment: &str) -> bool {
     comment.starts_with(HANDING_BACK)
+}
+
+/// Whether this is an [`apology`] with which a ticket was left.
+pub(crate) fn is_leaving(comment: &str) -> bool {
+    comment.starts_with(LEAVING)
 }
 
 /// The letter of an application.
@@ -195,6 +202,8 @@ mod tests {
         );
         let is_handed_back = |leave| is_handing_back(&apology(&failed, "it failed.", leave));
         assert_eq!((is_handed_back(false), is_handed_back(true)), (true, false));
+        let is_left = |leave| is_leaving(&apology(&failed, "it failed.", leave));
+        assert_eq!((is_left(false), is_left(true)), (false, true));
         assert!(!is_handing_back(&report(&done, Some("He said: I hand this ticket back."))));
         let later = Job { round: 2, attempts: 1, ..job() };
         assert_eq!(

@@ -13,9 +13,14 @@ use crate::world::World;
 use crate::world::program::{Log, Program};
 
 async fn begin() -> (Conversation, Proxy) {
+    begin_as(false).await
+}
+
+/// `leaves`: the daemon keeps the ticket that it gives up.
+async fn begin_as(leaves: bool) -> (Conversation, Proxy) {
     let world = World::begin().await;
     let proxy = Proxy::before(world.url.trim_start_matches("http://").parse().unwrap()).await;
-    let conversation = Conversation::within(world, &proxy.url(), 15, false).await;
+    let conversation = Conversation::within(world, &proxy.url(), 15, leaves).await;
     (conversation, proxy)
 }
 

@@ -9,6 +9,7 @@ pub(super) fn news(input: &Input) -> String {
     match input {
         Input::Failed { effect, failure } => format!("{effect} failed: {}", failure.reason),
         Input::HandedBack { at } => format!("the ticket says: handed back on {at}"),
+        Input::LeftBefore { at, .. } => format!("the ticket says: given up and left on {at}"),
         Input::Seen { standing, .. } => format!("seen: {standing:?}"),
         Input::RunEnded(ending, used) => {
             let how = match ending {

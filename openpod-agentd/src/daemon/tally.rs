@@ -50,6 +50,7 @@ fn outcome(news: &Input) -> &'static str {
     match news {
         Input::Failed { failure, .. } => failure.class.name(),
         Input::HandedBack { .. } => "handed-back",
+        Input::LeftBefore { .. } => "left-before",
         Input::RunEnded(RunEnding::Badly { .. }, _) => "badly",
         Input::RunEnded(RunEnding::Interrupted, _) => "interrupted",
         Input::RunEnded(RunEnding::Left, _) => "left",

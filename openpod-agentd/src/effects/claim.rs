@@ -1,7 +1,8 @@
-//! `PATCH /tickets/{ticket_id}` with `in_progress`: a ticket becomes ours, unless we have handed it back before.
+//! `PATCH /tickets/{ticket_id}` with `in_progress`: a ticket becomes ours, unless we have given it up before.
 //!
-//! A journal that knows of the handing back has the ticket left alone for as long as it remembers. One that does not, since
-//! somebody put an old copy back or began with an empty directory, is told by the ticket: our own comment says so.
+//! A journal that knows of the giving up has the ticket left alone for as long as it remembers. One that does not, since
+//! somebody put an old copy back or began with an empty directory, is told by the ticket: our own comment says so. One that
+//! stayed with us is begun again all the same when somebody has changed it since, or asks for a change.
 
 use openpod_sdk::api::tickets::{Ticket, TicketPatch};
 use openpod_sdk::api::{TicketStatus, Timestamp};
@@ -18,7 +19,7 @@ pub(super) struct Claim {
     pub(super) version: Option<u64>,
     /// Nobody had begun: a claim that comes too late is lost.
     pub(super) untouched: bool,
-    /// Whether the ticket may have been handed back by us.
+    /// Whether the ticket may have been given up by us.
     pub(super) look: bool,
 }
 
@@ -37,15 +38,24 @@ impl Effects {
             },
         };
         match seen {
+            Some((Some(ticket), Standing::Open { revision: false, version })) if claim.look => {
+                let left = self.said_last(&ticket, wording::is_leaving);
+                if let Some(at) = left.filter(|at| ticket.updated_at.is_none_or(|changed| changed <= *at)) {
+                    tracing::warn!(%at, "we gave this ticket up and left it, which the journal did not know: it is left");
+                    return Ok(Input::LeftBefore { at, version });
+                }
+                if again && ticket.status == TicketStatus::InProgress {
+                    return Ok(Input::Claimed { version });
+                }
+            }
             Some((Some(ticket), Standing::Open { version, .. }))
                 if again && ticket.status == TicketStatus::InProgress =>
             {
                 return Ok(Input::Claimed { version });
             }
-            Some((Some(ticket), Standing::NotOurs)) => {
-                let now = self.clock.now();
-                let held = self.handed_back(&ticket).filter(|at| still_holds(*at, now, &self.retention));
-                if let Some(at) = held {
+            Some((Some(ticket), Standing::NotOurs)) if ticket.assignee_agent_key_id.is_none() => {
+                let (now, said) = (self.clock.now(), self.said_last(&ticket, wording::is_handing_back));
+                if let Some(at) = said.filter(|at| still_holds(*at, now, &self.retention)) {
                     tracing::warn!(%at, "we handed this ticket back, which the journal did not know: it is not claimed");
                     return Ok(Input::HandedBack { at });
                 }
@@ -76,15 +86,10 @@ impl Effects {
         }
     }
 
-    /// When we last handed this ticket back, as its comments have it. Nobody's, that is.
-    fn handed_back(&self, ticket: &Ticket) -> Option<Timestamp> {
-        if ticket.assignee_agent_key_id.is_some() {
-            return None;
-        }
+    /// When we last said something of this kind about a ticket.
+    fn said_last(&self, ticket: &Ticket, is_it: impl Fn(&str) -> bool) -> Option<Timestamp> {
         let comments = ticket.comments.iter().flatten();
         let ours = comments.filter(|comment| comment.author_agent_key_id.as_ref() == Some(&self.me.id));
-        ours.filter(|comment| wording::is_handing_back(&comment.content))
-            .map(|comment| comment.created_at)
-            .max()
+        ours.filter(|comment| is_it(&comment.content)).map(|comment| comment.created_at).max()
     }
 }

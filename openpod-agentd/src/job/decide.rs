@@ -16,7 +16,7 @@ use super::input::{Input, RunEnding, Standing};
 use super::state::{State, Verdict};
 use super::{Job, Trouble};
 use attempt::{
-    behind, eased, gave_up, handed_back, held, is_known, not_begun, refused, weighed, worker_failed,
+    behind, eased, gave_up, given_up_before, held, is_known, not_begun, refused, weighed, worker_failed,
 };
 
 /// What the configuration says about jobs.
@@ -106,7 +106,14 @@ fn advance(mut job: Job, outcome: Input, now: Timestamp, rules: &Rules) -> Optio
             job.touched = now;
             job.claimed = true;
             job.handed_back = Some(at);
-            handed_back()
+            given_up_before(false)
+        }
+        (State::Wanted { .. }, Input::LeftBefore { at, version }) => {
+            job.touched = now;
+            job.claimed = true;
+            job.handed_back = Some(at);
+            job.version = version.or(job.version);
+            given_up_before(true)
         }
         (State::Claimed, Input::Prepared { pushed, base_branch }) => {
             job.base_branch = Some(base_branch);

@@ -14,7 +14,8 @@ pub enum Effect {
         version: Option<u64>,
         /// Nobody had begun: a claim that comes too late is lost.
         untouched: bool,
-        /// It is nobody's, and may be so because we handed it back: then it is not claimed.
+        /// It is nobody's, and may be so because we handed it back; or it is ours already, and may be so because we left it:
+        /// then it is not claimed.
         look: bool,
     },
     /// Prepare mirror, workspace and branch.

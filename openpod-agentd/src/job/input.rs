@@ -19,6 +19,13 @@ pub enum Input {
         /// Then.
         at: Timestamp,
     },
+    /// The ticket is ours because we gave it up and left it, which the journal did not know. Nobody has changed it since.
+    LeftBefore {
+        /// Then.
+        at: Timestamp,
+        /// Its version now.
+        version: Option<u64>,
+    },
     /// Workspace and branch are there.
     Prepared {
         /// The commit that the branch on the forge points to, if it is there.
@@ -102,6 +109,7 @@ impl Input {
             self,
             Input::Eased
                 | Input::HandedBack { .. }
+                | Input::LeftBefore { .. }
                 | Input::RunEnded(RunEnding::Left | RunEnding::Interrupted, _)
                 | Input::Failed { .. }
                 | Input::Seen { .. }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::conversation::Conversation;
 use super::super::proxy::Proxy;
 use super::super::{AT_ONCE, side_by_side};
-use super::{Keeper, begin};
+use super::{Keeper, begin, begin_as};
 use crate::world::ends;
 use crate::world::program::Log;
 
@@ -72,11 +72,20 @@ const FINISHED: [Moment; 11] = [
     ("push", 2),
 ];
 
+/// The same of a daemon that keeps the ticket which it gives up.
+const FINISHED_AND_LEFT: [Moment; 5] =
+    [("apply", 1), ("free tickets", 1), ("claim", 2), ("knowledge", 1), ("deliver", 1)];
+
 #[test]
 fn a_journal_from_before_everything_was_finished_begins_nothing_again() {
-    let walks = FINISHED.map(|moment| (format!("copied at {moment:?}, restored at the end"), moment));
-    side_by_side(AT_ONCE, walks.to_vec(), async |moment| {
-        let (conversation, proxy) = begin().await;
+    let released = FINISHED.map(|moment| (moment, false));
+    let left = FINISHED_AND_LEFT.map(|moment| (moment, true));
+    let walks = released.into_iter().chain(left).map(|(moment, leaves)| {
+        let end = if leaves { "left" } else { "handed back" };
+        (format!("copied at {moment:?}, restored at the end, what cannot be done is {end}"), (moment, leaves))
+    });
+    side_by_side(AT_ONCE, walks.collect(), async |(moment, leaves)| {
+        let (conversation, proxy) = begin_as(leaves).await;
         let journal = Copied::at(moment, &conversation, &proxy);
         let log = Log::default();
         let _shown = log.shown_on_failure();

@@ -96,10 +96,11 @@ pub(super) fn worker_failed(mut job: Job, reason: String, now: Timestamp, rules:
     Step { job, effect: None }
 }
 
-/// As a journal has it that knew of the handing back, up to what lies here.
-pub(super) fn handed_back() -> State {
-    let reason = "it was handed back before, as its comments say".to_owned();
-    State::GaveUp { class: Class::Worker, reason, leave: false, said: true, released: true, cleaned: false }
+/// As a journal has it that knew of the handing back, or of the leaving, up to what lies here.
+pub(super) fn given_up_before(leave: bool) -> State {
+    let what = if leave { "given up and left" } else { "handed back" };
+    let reason = format!("it was {what} before, as its comments say");
+    State::GaveUp { class: Class::Worker, reason, leave, said: true, released: true, cleaned: false }
 }
 
 pub(super) fn gave_up(class: Class, reason: String, rules: &Rules) -> State {

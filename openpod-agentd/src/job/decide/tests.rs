@@ -105,6 +105,7 @@ fn outcomes() -> Vec<Input> {
     vec![
         Input::Claimed { version: Some(4) },
         Input::HandedBack { at: at(90) },
+        Input::LeftBefore { at: at(90), version: Some(9) },
         prepared(),
         Input::Allowed(ALLOWANCE),
         Input::Held { brake: used_up(), until: Some(at(500)) },
@@ -192,35 +193,35 @@ fn row(state: &State, inputs: Vec<Input>) -> String {
 
 #[test]
 fn every_pair_of_state_and_news_is_decided() {
-    // Columns of outcomes: claimed handed-back prepared allowed held exhausted well badly interrupted left change nothing
+    // Columns of outcomes: claimed handed-back left-before prepared allowed held exhausted well badly interrupted left change nothing
     // pushed proposed verified delivered said released cleaned behind (open, handed in). Of failures: passing doubted worker lasting not-ours. Of
     // sightings: open, revision, handed in, approved, rejected, cancelled, not ours. Then due, eased, restarted and
     // stopped.
     let table = [
         //                        outcomes            failures  sightings
-        ("wanted", "Cg···················", "WWlll", "·······", "···g"),
-        ("claimed", "··P··················", "CCPgl", "·CCsscl", "···g"),
-        ("prepared", "···RPg···············", "PPPgl", "·PPsscl", "···g"),
-        ("running", "······NNP············", "PPPgl", "·RRsscl", "···g"),
-        ("ran", "··········MP·········", "NNPgl", "·NNsscl", "···g"),
-        ("ran", "··········PP·········", "NNPgl", "·NNsscl", "···g"),
-        ("committed", "············U······AD", "MMPgl", "·MMsscl", "···g"),
-        ("pushed", "·············O·····AD", "UUPgl", "·UUsscl", "···g"),
-        ("proposed", "··············V····AD", "OOPgl", "·OOsscl", "···g"),
-        ("verified", "···············D···AD", "VVPgl", "·VVsscl", "···g"),
-        ("delivered", "················DDD··", "DDDDD", "··Dsscl", "····"),
-        ("delivered", "·····················", "·····", "·ADsscl", "····"),
-        ("revised", "·····················", "·····", "·AAsscl", "W··g"),
-        ("gave_up", "················ggg··", "ggggg", "·······", "····"),
-        ("gave_up", "················ggg··", "ggggg", "·······", "····"),
-        ("gave_up", "················ggg··", "ggggg", "·······", "····"),
-        ("gave_up", "·····················", "·····", "·A·····", "····"),
-        ("settled", "················sss··", "sssss", "·······", "····"),
-        ("settled", "·····················", "·····", "·A·····", "····"),
-        ("lost", "················lll··", "lllll", "·······", "····"),
-        ("lost", "·····················", "·····", "·A·····", "····"),
-        ("cancelled", "················ccc··", "ccccc", "·······", "····"),
-        ("cancelled", "·····················", "·····", "·A·····", "····"),
+        ("wanted", "Cgg···················", "WWlll", "·······", "···g"),
+        ("claimed", "···P··················", "CCPgl", "·CCsscl", "···g"),
+        ("prepared", "····RPg···············", "PPPgl", "·PPsscl", "···g"),
+        ("running", "·······NNP············", "PPPgl", "·RRsscl", "···g"),
+        ("ran", "···········MP·········", "NNPgl", "·NNsscl", "···g"),
+        ("ran", "···········PP·········", "NNPgl", "·NNsscl", "···g"),
+        ("committed", "·············U······AD", "MMPgl", "·MMsscl", "···g"),
+        ("pushed", "··············O·····AD", "UUPgl", "·UUsscl", "···g"),
+        ("proposed", "···············V····AD", "OOPgl", "·OOsscl", "···g"),
+        ("verified", "················D···AD", "VVPgl", "·VVsscl", "···g"),
+        ("delivered", "·················DDD··", "DDDDD", "··Dsscl", "····"),
+        ("delivered", "······················", "·····", "·ADsscl", "····"),
+        ("revised", "······················", "·····", "·AAsscl", "W··g"),
+        ("gave_up", "·················ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "·················ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "·················ggg··", "ggggg", "·······", "····"),
+        ("gave_up", "······················", "·····", "·A·····", "····"),
+        ("settled", "·················sss··", "sssss", "·······", "····"),
+        ("settled", "······················", "·····", "·A·····", "····"),
+        ("lost", "·················lll··", "lllll", "·······", "····"),
+        ("lost", "······················", "·····", "·A·····", "····"),
+        ("cancelled", "·················ccc··", "ccccc", "·······", "····"),
+        ("cancelled", "······················", "·····", "·A·····", "····"),
     ];
     for (state, (name, after_outcome, after_failure, after_sighting, after_time)) in
         states().iter().zip(table)
