@@ -10,8 +10,8 @@ use openpod_server::store::Location;
 use tokio::runtime::Runtime;
 
 use super::Options;
-use super::place;
 use super::report::{Goal, Row, Table, median, per_second};
+use super::{place, postgres};
 use receivers::Receivers;
 use scene::{Outcome, Scene};
 
@@ -27,13 +27,13 @@ const WANTED: f64 = 3_500.0;
 pub(crate) fn measure(options: &Options) -> Table {
     let runtime = runtime();
     let place = place::on_disk();
-    let cluster = place::cluster(&place);
+    let cluster = postgres::cluster(&place);
     let mut table = Table::new(format!("Deliveries of webhooks, {CLIENTS} clients that comment on tickets"));
     for count in RECEIVERS {
         let file = place.path().join(format!("openpod-{count}.db"));
         runtime.block_on(one(options, &mut table, "SQLite", Location::File(file), count));
         if let Some(cluster) = &cluster {
-            let location = runtime.block_on(place::database(cluster));
+            let location = runtime.block_on(postgres::database(cluster));
             runtime.block_on(one(options, &mut table, "PostgreSQL", location, count));
         }
     }

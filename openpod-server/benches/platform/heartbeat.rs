@@ -17,9 +17,9 @@ use openpod_server::store::Location;
 
 use super::Options;
 use super::load::{self, Load, Outcome};
-use super::place;
 use super::report::{Goal, Row, Table, median, per_second};
 use super::stage::{HEARTBEAT, Stage, runtime, serve_bare};
+use super::{place, postgres};
 
 /// How many tickets the small database has.
 const FEW: u64 = 1_000;
@@ -38,9 +38,9 @@ pub(crate) fn measure(options: &Options) -> Table {
     let file = |name: &str| Location::File(place.path().join(name));
     let few = runtime.block_on(prepare(file("few.db"), Some(FEW)));
     let many = runtime.block_on(prepare(file("many.db"), Some(options.tickets)));
-    let cluster = place::cluster(&place);
+    let cluster = postgres::cluster(&place);
     let shared = cluster.as_ref().map(|cluster| {
-        let prepared = async { prepare(place::database(cluster).await, None).await };
+        let prepared = async { prepare(postgres::database(cluster).await, None).await };
         runtime.block_on(prepared)
     });
     let idle_bytes = runtime.block_on(answer_to(few.address, &few.idle));

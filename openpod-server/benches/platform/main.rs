@@ -19,6 +19,7 @@ mod heartbeat;
 mod load;
 mod memory;
 mod place;
+mod postgres;
 mod report;
 mod stage;
 mod writes;
