@@ -1,8 +1,43 @@
+use openpod_agentd::control::{Request, ask};
 use openpod_sdk::api::tickets::{Judgement, TicketPatch};
 use openpod_sdk::api::{Cents, ErrorCode, TicketStatus};
 
 use super::happy_path::ANSWERS;
 use crate::world::World;
+
+#[tokio::test]
+async fn a_daemon_that_is_drained_begins_nothing_that_comes_meanwhile() {
+    let world = World::begin().await;
+    let project = world.project().await;
+    let gate = world.directory("signs").join("gate");
+    let worker = format!("while [ ! -e {} ]; do sleep 0.05; done\necho 42 > answer.txt\n", gate.display());
+    let mut daemon = world.daemon("ada", &worker).await.by_heartbeat_alone();
+    daemon.config.executor.readable.push(world.directory("signs"));
+    daemon.config.policy.tickets.max_concurrent = 2;
+    world.hire(&project, &daemon.agent).await;
+    let first = world.ticket(&project, "Answer the question").await;
+    let running = daemon.start().await;
+    world.until_said(&daemon, |agent| agent.jobs.iter().any(|job| job.run.is_some()).then_some(())).await;
+
+    let directory = daemon.data_dir();
+    let drained = tokio::task::spawn_blocking(move || {
+        ask(&directory, Request::Drain { wait: false }).unwrap().all(|answer| answer.is_ok())
+    });
+    assert!(drained.await.unwrap());
+    let me = daemon.agent.me().await.unwrap().agent_key.id;
+    let second = world.ticket(&project, "Answer it again").await;
+    let ours = TicketPatch { assignee_agent_key_id: me.into(), ..TicketPatch::default() };
+    world.owner.update_ticket(&second, &ours).await.unwrap();
+    for _ in 0..3 {
+        let seen = world.until_said(&daemon, |agent| agent.seen_at).await;
+        world.until_said(&daemon, |agent| (agent.seen_at > Some(seen)).then_some(())).await;
+    }
+    std::fs::write(gate, "").unwrap();
+    world.ticket_when(&first, "handed in", |ticket| ticket.status == TicketStatus::InReview).await;
+    running.stop().await;
+    assert_eq!(world.owner.get_ticket(&second).await.unwrap().status, TicketStatus::Todo);
+    world.end([]).await;
+}
 
 #[tokio::test]
 async fn fifty_agents_claim_one_ticket_and_exactly_one_wins() {

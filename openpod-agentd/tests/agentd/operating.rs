@@ -281,10 +281,15 @@ async fn a_daemon_is_watched_over_http_and_says_when_it_does_not_see_the_platfor
     }
     assert!(!page.contains("opk_secret"), "{page}");
     home.platform.world().lost_answers = vec!["GET /heartbeat"; 1000];
-    let mut answer = String::new();
-    while !answer.starts_with("HTTP/1.1 503") {
-        answer = get(&address, "/readyz").await;
-    }
+    let unready = async {
+        loop {
+            let answer = get(&address, "/readyz").await;
+            if answer.starts_with("HTTP/1.1 503") {
+                return answer;
+            }
+        }
+    };
+    let answer = ends("it is not ready any more", unready).await;
     assert!(answer.contains("crab: "), "{answer}");
     assert!(get(&address, "/healthz").await.starts_with("HTTP/1.1 200"));
     terminate(&daemon);

@@ -8,7 +8,7 @@ use openpod_agentd::git::{GitErrorKind, Sha};
 use openpod_agentd::workspace::{Change, Collected, JobKey, Limits, WorkspaceError};
 use sha2::{Digest, Sha256};
 
-use crate::support::{World, branches, message, plain_git};
+use crate::support::{GitHost, World, branches, message, plain_git};
 
 async fn collect(world: &World, job: &JobKey, subject: &str) -> Change {
     match world.workspaces.collect(job, &message(subject)).await.unwrap() {
@@ -286,7 +286,12 @@ async fn a_redirect_is_not_followed() {
         world.workspaces.remote_head(&other.origin("shop"), "trunk", world.tokens()).await.unwrap_err();
     assert!(matches!(error, WorkspaceError::Git(_)), "{error}");
     assert!(world.tokens.asked.lock().unwrap().is_empty());
-    assert!(world.host.seen.lock().unwrap().is_empty());
+    let knocks = |host: &GitHost| host.knocks.load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(
+        (knocks(&other) > 0, knocks(&world.host)),
+        (true, 0),
+        "nobody is asked but the one that was named"
+    );
 }
 
 #[tokio::test]

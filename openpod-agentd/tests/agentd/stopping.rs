@@ -136,6 +136,19 @@ async fn the_first_signal_finishes_and_leaves_no_process_behind_when_that_is_wan
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_signal_leaves_a_run_to_its_shim_without_waiting_for_it() {
+    let home = Home::new().await;
+    let mut daemon = program(&home, &waiting(&home), "");
+    let worker = until_begun(&home, 1).await;
+    terminate(&daemon);
+    assert!(daemon.ended().await.success());
+    assert!(lives(&worker));
+    assert!(!daemon.log().contains("did not end in time"), "{}", daemon.log());
+    std::fs::write(home.sign("gate"), "").unwrap();
+    eventually("the worker has ended", || (!lives(&worker)).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_second_signal_stops_at_once_even_a_worker_that_does_not_listen() {
     let home = Home::new().await;
     let stubborn = format!("trap '' TERM; {}", waiting(&home));

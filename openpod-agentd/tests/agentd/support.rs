@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -38,6 +39,8 @@ pub(crate) fn branches<'a>(base: Option<&'a str>, own: &'a str) -> Branches<'a> 
 pub(crate) struct GitHost {
     pub(crate) url: Url,
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
+    /// How many requests came, also of those who have no token.
+    pub(crate) knocks: Arc<AtomicUsize>,
     root: PathBuf,
     _server: AbortOnDropHandle<()>,
 }
@@ -47,20 +50,28 @@ struct Host {
     root: PathBuf,
     token: Arc<Mutex<String>>,
     seen: Arc<Mutex<Vec<String>>>,
+    knocks: Arc<AtomicUsize>,
     redirect: Option<String>,
 }
 
 impl GitHost {
     pub(crate) async fn start(root: &Path, token: Arc<Mutex<String>>, redirect: Option<String>) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let host = Host { root: root.to_owned(), token, seen: Arc::clone(&seen), redirect };
+        let knocks = Arc::new(AtomicUsize::new(0));
+        let host = Host {
+            root: root.to_owned(),
+            token,
+            seen: Arc::clone(&seen),
+            knocks: Arc::clone(&knocks),
+            redirect,
+        };
         let app = Router::new().fallback(serve).with_state(host);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let server = AbortOnDropHandle::new(tokio::spawn(async move {
             axum::serve(listener, app).await.unwrap();
         }));
-        Self { url, seen, root: root.to_owned(), _server: server }
+        Self { url, seen, knocks, root: root.to_owned(), _server: server }
     }
 
     pub(crate) fn origin(&self, name: &str) -> Origin {
@@ -80,6 +91,7 @@ impl GitHost {
 }
 
 async fn serve(State(host): State<Host>, request: Request) -> Response {
+    host.knocks.fetch_add(1, Ordering::SeqCst);
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let path = parts.uri.path().to_owned();
