@@ -107,6 +107,10 @@ fn a_journal_from_before_everything_was_finished_begins_nothing_again() {
         };
         tokio::join!(settled, keeper.keep(&stop, || {}, |_| false));
         assert_eq!(std::fs::read_to_string(&conversation.signs).unwrap(), begun, "no worker is started");
+        if FINISHED[..2].contains(&moment) {
+            let known = openpod_agentd::journal::read(&journal.journal).unwrap();
+            assert!(known.jobs[&held.circle].handed_back.is_some(), "the ticket's own comment is believed");
+        }
         conversation.check(&held, super::super::facts::Runs::AsMeant).await;
         conversation.world.close().await;
     });
