@@ -226,3 +226,16 @@ async fn a_revision_that_leaves_the_change_as_it_was_is_a_failure_and_the_next_r
     assert_eq!(text, "=== round-1-attempt-1 ===\n=== round-2-attempt-1 ===\n");
     assert_eq!((job(&home).round, job(&home).attempts), (2, 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reason_why_a_ticket_is_given_up_shows_no_secret_even_where_a_name_of_the_worker_s_holds_one() {
+    let home = Home::new().await;
+    let mut raw = home.config("ln -s /nowhere/opk_secret_of_the_agent link");
+    raw.policy.tickets.max_attempts = 1;
+    let running = home.start(raw);
+    home.platform.until("given up", |world| world.count("POST /tickets/t1/comments") > 0).await;
+    running.stop().await;
+    let world = home.platform.world();
+    let said = world.ticket["comments"][0]["content"].as_str().unwrap();
+    assert!(said.contains("link that leaves the tree, to /nowhere/[secret]."), "{said}");
+}

@@ -217,19 +217,6 @@ async fn a_worker_that_changes_nothing_ends_with_a_comment_and_a_released_ticket
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reason_why_a_ticket_is_given_up_shows_no_secret_even_where_a_name_of_the_worker_s_holds_one() {
-    let home = Home::new().await;
-    let mut raw = home.config("ln -s /nowhere/opk_secret_of_the_agent link");
-    raw.policy.tickets.max_attempts = 1;
-    let running = home.start(raw);
-    home.platform.until("given up", |world| world.count("POST /tickets/t1/comments") > 0).await;
-    running.stop().await;
-    let world = home.platform.world();
-    let said = world.ticket["comments"][0]["content"].as_str().unwrap();
-    assert!(said.contains("link that leaves the tree, to /nowhere/[secret]."), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_free_ticket_is_claimed_and_one_that_somebody_else_took_is_left_alone() {
     let home = Home::new().await;
     home.platform.world().ticket["assignee_agent_key_id"] = Value::Null;

@@ -96,7 +96,10 @@ pub(crate) fn measure(options: &Options) -> Table {
         }
     }
     table.note(sizes);
-    table.note("On PostgreSQL they ask the database, all who ask at a moment with one statement; its time is not counted.");
+    table.note(match shared {
+        [] => "PostgreSQL is not installed here.",
+        _ => "On PostgreSQL they ask the database, all who ask at a moment with one statement; its time is not counted.",
+    });
     table.note("µs: processor time of all threads but the callers', for each answer.");
     table
 }
