@@ -118,6 +118,9 @@ impl Server {
         if deliveries.await.is_err() {
             warn!("the delivery of webhooks ended by a panic");
         }
+        if let Err(error) = self.app.store().leave().await {
+            warn!(%error, "other servers on the database may wait a second for this one");
+        }
         served
     }
 }

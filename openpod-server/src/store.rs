@@ -22,6 +22,7 @@
 //! write is never earlier than that of a read which did not see it, so "changed since my last read" loses nothing.
 
 mod batch;
+mod counts;
 mod error;
 mod full_text;
 mod glance;
@@ -36,6 +37,7 @@ mod sqlite;
 mod tables;
 mod times;
 mod tx;
+mod uptime;
 mod value;
 
 pub mod agents;
@@ -66,18 +68,20 @@ pub mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use openpod_sdk::clock::Clock;
 use tokio::sync::watch;
 
 use crate::ids::Randomness;
+use counts::Counters;
 use memory::Memory;
 use script::Kind;
 use signals::Signals;
-use sqlite::claim::{self, Claim};
+use sqlite::claim::Claim;
+use sqlite::visit::Visit;
 
+pub use counts::Counts;
 pub use error::{OpenError, StoreError, StoreErrorKind};
 pub use glance::{Glance, Moment};
 pub use location::{Address, BadAddress, Location};
@@ -116,15 +120,17 @@ pub struct Sources {
 pub struct Opening<'s> {
     /// Whether no other process may be at work on it: no server on a file, nobody at all on a PostgreSQL database.
     pub alone: bool,
+    /// Whether it is for a server, which remembers what it has read.
+    pub serves: bool,
     /// The steps that bring it to its schema, also from nothing. Without them it must be there, and stays as it is.
     pub steps: Option<&'s [Step]>,
 }
 
 impl Opening<'static> {
     /// Beside others, with this version's schema.
-    pub const NEWEST: Self = Self { alone: false, steps: Some(&STEPS) };
+    pub const NEWEST: Self = Self { alone: false, serves: false, steps: Some(&STEPS) };
     /// Beside others, whatever its schema.
-    pub const AS_IT_IS: Self = Self { alone: false, steps: None };
+    pub const AS_IT_IS: Self = Self { alone: false, serves: false, steps: None };
 }
 
 /// The database. Clones share it.
@@ -152,25 +158,6 @@ enum Company {
     Servers,
 }
 
-/// How many transactions there were.
-#[derive(Debug, Default)]
-struct Counters {
-    reads: AtomicU64,
-    writes: AtomicU64,
-}
-
-/// What was done since the store was opened: how many transactions, those that failed among them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// Reads.
-    pub reads: u64,
-    /// Writes.
-    pub writes: u64,
-    /// Rows that queries of reads stepped over because no index leads to what they look for. Always 0 on PostgreSQL,
-    /// which does not tell.
-    pub walked: u64,
-}
-
 /// What runs the transactions.
 #[derive(Debug, Clone)]
 enum Engine {
@@ -182,7 +169,7 @@ impl Store {
     /// Opens the database for a server. A file admits one at a time; a PostgreSQL database any number.
     pub async fn open_for_server(location: Location, sources: Sources) -> Result<Store, OpenError> {
         let alone = matches!(location, Location::File(_));
-        Self::open_as(location, sources, Opening { alone, ..Opening::NEWEST }).await
+        Self::open_as(location, sources, Opening { alone, serves: true, ..Opening::NEWEST }).await
     }
 
     /// Opens the database, or creates it, and brings it to this version's schema. A server may be running on it.
@@ -202,8 +189,8 @@ impl Store {
             Location::File(path) => Some(path),
             Location::Memory => None,
             Location::Postgres(address) => {
-                let opened =
-                    postgres::Engine::open(&address, &sources, Arc::clone(&signals), opening).await?;
+                let (told, forgetful) = (Arc::clone(&signals), memory.clone());
+                let opened = postgres::Engine::open(&address, &sources, told, forgetful, opening).await?;
                 let (engine, migrated) = (Engine::Postgres(opened.0), opened.1.into());
                 let company = Company::Servers;
                 return Ok(Store { engine, company, memory, migrated, signals, counts, sources });
@@ -218,9 +205,10 @@ impl Store {
             Some(path) => Company::Server(path.as_path().into()),
         };
         let (told, forgetful, kept) = (Arc::clone(&signals), memory.clone(), sources.clone());
-        let (alone, steps) = (opening.alone, opening.steps.map(<[Step]>::to_vec));
+        let Opening { alone, serves, steps } = opening;
+        let steps = steps.map(<[Step]>::to_vec);
         let open = move || {
-            let opening = Opening { alone, steps: steps.as_deref() };
+            let opening = Opening { alone, serves, steps: steps.as_deref() };
             sqlite::Engine::open(file.as_deref(), &kept, told, forgetful, opening)
         };
         let opened = tokio::task::spawn_blocking(open).await;
@@ -253,7 +241,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.counts.reads.fetch_add(1, Ordering::Relaxed);
+        self.counts.read();
         match &self.engine {
             Engine::Sqlite(engine) => engine.read(script).await,
             Engine::Postgres(engine) => engine.read(script).await,
@@ -268,7 +256,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let Engine::Postgres(engine) = &self.engine else { return self.read(script).await };
-        self.counts.reads.fetch_add(1, Ordering::Relaxed);
+        self.counts.read();
         engine.glimpse(script).await
     }
 
@@ -309,31 +297,30 @@ impl Store {
         .await
     }
 
-    /// Counts a write, and speaks before and after it.
+    /// Counts a write. A command on a file goes in before it and out after it.
     async fn aloud<T, E: From<StoreError>>(&self, write: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        self.counts.writes.fetch_add(1, Ordering::Relaxed);
-        self.speak()?;
+        self.counts.write();
+        let Company::Server(file) = &self.company else { return write.await };
+        let visit = Visit::begin(file, self.word()).await?;
         let written = write.await;
-        self.speak()?;
+        visit.end(self.word())?;
         written
     }
 
-    /// Tells a server on the same file that what it remembers may no longer hold.
-    fn speak(&self) -> Result<(), StoreError> {
-        let Company::Server(file) = &self.company else { return Ok(()) };
+    /// What was not said before.
+    fn word(&self) -> [u8; 8] {
         let mut word = [0; 8];
         self.sources.randomness.fill(&mut word);
-        claim::speak(file, word)
+        word
     }
 
     /// What was done so far.
     pub fn counts(&self) -> Counts {
-        let Counters { reads, writes } = &*self.counts;
         let walked = match &self.engine {
             Engine::Sqlite(engine) => engine.walked(),
             Engine::Postgres(_) => 0,
         };
-        Counts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed), walked }
+        self.counts.with(walked)
     }
 
     /// The same for a script that cannot be run again.
@@ -378,6 +365,15 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(_) => Ok(()),
             Engine::Postgres(engine) => engine.wake_others().await,
+        }
+    }
+
+    /// Ends a server's part in a database that it shares: nobody who writes has to wait for it from now on. Without this
+    /// the next who writes waits once, for a second.
+    pub async fn leave(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.leave().await,
         }
     }
 

@@ -20,6 +20,7 @@ mod server {
     mod keys;
     mod kill;
     mod knowledge;
+    mod leases;
     mod ledger;
     mod messages;
     mod migrations;

@@ -89,17 +89,13 @@ pub(crate) fn measure(options: &Options) -> Table {
     table.row(larger(busy_many, busy));
     table.row(against("busy, read anew", read, bare_busy, 0.25));
     table.row(larger(read_many, read));
-    for (name, it, bare) in [("idle", shared.first(), bare), ("busy", shared.last(), bare_busy)] {
-        if let Some(it) = it {
-            let row = Row::new(format!("{name}, on PostgreSQL"), figure(*it));
-            table.row(row.ratio(it.rate / bare.rate, "bare"));
-        }
+    if let [idle, busy] = shared {
+        table.row(against("idle, on PostgreSQL", *idle, bare, 0.6));
+        table.row(against("busy, on PostgreSQL", *busy, bare_busy, 0.25));
+    } else {
+        table.note("PostgreSQL is not installed here.");
     }
     table.note(sizes);
-    table.note(match shared {
-        [] => "PostgreSQL is not installed here.",
-        _ => "On PostgreSQL they ask the database, all who ask at a moment with one statement; its time is not counted.",
-    });
     table.note("µs: processor time of all threads but the callers', for each answer.");
     table
 }

@@ -51,6 +51,11 @@ impl StoreError {
     }
 
     /// Whether a transaction that failed by it before its commit is undone and worth another try.
+    /// Whether the database has said no, so that nothing was changed.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Collided | StoreErrorKind::Constraint | StoreErrorKind::Duplicate)
+    }
+
     pub(super) fn is_passing(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Collided | StoreErrorKind::Lost)
     }

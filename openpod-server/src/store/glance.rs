@@ -22,7 +22,8 @@ pub struct Glance {
 pub enum Moment {
     /// Nothing may be taken from memory.
     Unknown,
-    /// What this process remembered at this time was true: it knows at any moment what changes.
+    /// What this process remembers is true: nothing changes without its knowledge. What it does not know yet has a later
+    /// time than this.
     Remembered(Timestamp),
     /// How things stood in a database that others change too.
     At {
@@ -37,7 +38,10 @@ impl Store {
     /// Looks a key up. What was committed before counts, whoever committed it.
     pub async fn look(&self, key_id: &str) -> Result<Glance, StoreError> {
         let moment = match &self.engine {
-            Engine::Postgres(engine) => return engine.rounds().look(self, key_id).await,
+            Engine::Postgres(engine) => match engine.time_of_memory() {
+                Some(time) => Moment::Remembered(time),
+                None => return engine.rounds().look(self, key_id).await,
+            },
             Engine::Sqlite(engine) => self.moment(engine),
         };
         let reserved = match moment {
@@ -72,7 +76,7 @@ impl Store {
         });
         let (time, pending) = read.await?;
         let pending = Arc::new(pending);
-        self.memory.keep_pending(reserved, Arc::clone(&pending));
+        self.memory.keep_pending(reserved, time, Arc::clone(&pending));
         Ok((time, pending))
     }
 
@@ -80,10 +84,13 @@ impl Store {
     fn recall(&self, agent: &AgentKeyId, moment: Moment) -> Option<(Timestamp, Arc<Pending>)> {
         match moment {
             Moment::Unknown => None,
-            Moment::Remembered(time) => self.memory.pending(agent).map(|pending| (time, pending)),
+            // What was read later than that is as true, and of its own time.
+            Moment::Remembered(time) => {
+                self.memory.pending(agent).map(|(read, pending)| (time.max(read), pending))
+            }
             Moment::At { time, last_change } => {
-                let known = self.memory.pending(agent).filter(|known| known.last_change == last_change);
-                known.map(|pending| (time, pending))
+                let known = self.memory.pending(agent).filter(|(_, known)| known.last_change == last_change);
+                known.map(|(_, pending)| (time, pending))
             }
         }
     }
@@ -95,11 +102,8 @@ impl Store {
         let time = engine.time_of_look();
         match &self.company {
             Company::Nobody => Moment::Remembered(time),
-            Company::Commands(claim) => claim.word().map_or(Moment::Unknown, |word| {
-                self.memory.listen(word);
-                Moment::Remembered(time)
-            }),
-            Company::Server(_) | Company::Servers => Moment::Unknown,
+            Company::Commands(claim) if claim.visits().are_over(&self.memory) => Moment::Remembered(time),
+            Company::Commands(_) | Company::Server(_) | Company::Servers => Moment::Unknown,
         }
     }
 

@@ -1,20 +1,20 @@
 //! What this process remembers of the database, so that a heartbeat that finds nothing new asks it nothing.
 //!
 //! ```text
-//!   SQLite       the one writer tells, before it commits and after, whom a group concerns: what is remembered of them
-//!                is forgotten, and nothing of theirs is kept in between. What is there is therefore true.
-//!   PostgreSQL   other processes write too, so every key is looked up, for all who ask at that moment by one statement
-//!                (`postgres::rounds`), and with the key when anything of its agent's concern last changed. That time
-//!                only ever grows, so what was remembered with the same time is true.
+//!   whoever writes ─▶ whom it concerns ─▶ forgotten, and nothing of theirs is kept ─▶ COMMIT ─▶ may be kept again
 //! ```
+//!
+//! What is there is therefore true, as long as this process is told by all who write: on SQLite by its one writer, on
+//! PostgreSQL by every process while it has a lease (`postgres::trust`).
 //!
 //! Either way a heartbeat sees all that was committed before it began, whoever committed it, and what another answer or
 //! a webhook has shown before.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use openpod_sdk::api::AgentKeyId;
+use openpod_sdk::api::{AgentKeyId, Timestamp};
 
 use super::keys::KnownKey;
 use super::shelf::{Place, Shelf};
@@ -28,12 +28,18 @@ const MOST_KEYS: usize = 8 << 20;
 const KEY_SIZE: usize = 400;
 
 /// What a transaction changes of what is remembered.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct News {
     /// Whose pending work.
     pub(super) agents: Vec<AgentKeyId>,
     /// Which keys, by their public part.
     pub(super) keys: Vec<String>,
+}
+
+impl News {
+    pub(super) fn is_empty(&self) -> bool {
+        self.agents.is_empty() && self.keys.is_empty()
+    }
 }
 
 /// Clones share it.
@@ -42,18 +48,24 @@ pub(super) struct Memory(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    pending: Shelf<AgentKeyId, Arc<Pending>>,
+    pending: Shelf<AgentKeyId, Read>,
     keys: Shelf<String, Arc<KnownKey>>,
-    /// What is being committed.
-    moving: Moving,
+    /// By how many transactions somebody's pending work, or a key, is being changed.
+    moving_agents: HashMap<AgentKeyId, usize>,
+    moving_keys: HashMap<String, usize>,
     /// The last word of another program.
     word: u64,
 }
 
-#[derive(Debug, Default)]
-struct Moving {
-    agents: HashSet<AgentKeyId>,
-    keys: HashSet<String>,
+/// Pending work, and the time of the transaction that read it.
+type Read = (Timestamp, Arc<Pending>);
+
+/// Changes that are being committed. Until this is dropped nothing of them is remembered.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Moving {
+    memory: Memory,
+    news: News,
 }
 
 /// A place for what is about to be read.
@@ -64,34 +76,49 @@ pub(super) struct Reserved<K> {
     place: Option<Place>,
 }
 
+#[cfg(test)]
+impl<K> Reserved<K> {
+    /// Whether what is read will be kept.
+    pub(super) fn is_kept(&self) -> bool {
+        self.place.is_some()
+    }
+}
+
 impl Default for Memory {
     fn default() -> Self {
         let (pending, keys) = (Shelf::new(MOST_PENDING), Shelf::new(MOST_KEYS));
-        Self(Arc::new(Mutex::new(Inner { pending, keys, moving: Moving::default(), word: 0 })))
+        let (moving_agents, moving_keys) = Default::default();
+        Self(Arc::new(Mutex::new(Inner { pending, keys, moving_agents, moving_keys, word: 0 })))
     }
 }
 
 impl Memory {
-    /// What was pending for an agent. On PostgreSQL it holds while the time of its last change is the same.
-    pub(super) fn pending(&self, agent: &AgentKeyId) -> Option<Arc<Pending>> {
+    /// What was pending for an agent, and when. Without a lease on PostgreSQL it holds while the time of the last change
+    /// is the same.
+    pub(super) fn pending(&self, agent: &AgentKeyId) -> Option<Read> {
         self.lock().pending.get(agent)
     }
 
     /// To be called before the database is read.
     pub(super) fn reserve_pending(&self, agent: AgentKeyId) -> Reserved<AgentKeyId> {
         let mut inner = self.lock();
-        let place = (!inner.moving.agents.contains(&agent)).then(|| inner.pending.keep_place(&agent));
+        let place = (!inner.moving_agents.contains_key(&agent)).then(|| inner.pending.keep_place(&agent));
         Reserved { key: agent, place }
     }
 
-    pub(super) fn keep_pending(&self, reserved: Reserved<AgentKeyId>, pending: Arc<Pending>) {
+    pub(super) fn keep_pending(
+        &self,
+        reserved: Reserved<AgentKeyId>,
+        time: Timestamp,
+        pending: Arc<Pending>,
+    ) {
         if let Some(place) = reserved.place {
             let size = pending.size();
-            self.lock().pending.put(&reserved.key, place, pending, size);
+            self.lock().pending.put(&reserved.key, place, (time, pending), size);
         }
     }
 
-    /// A key as it is. Not to be asked on PostgreSQL.
+    /// A key as it is. Not to be asked on PostgreSQL without a lease.
     pub(super) fn key(&self, key_id: &str) -> Option<Arc<KnownKey>> {
         self.lock().keys.get(key_id)
     }
@@ -100,7 +127,7 @@ impl Memory {
     pub(super) fn reserve_key(&self, key_id: &str) -> Reserved<String> {
         let mut inner = self.lock();
         let key = key_id.to_owned();
-        let place = (!inner.moving.keys.contains(key_id)).then(|| inner.keys.keep_place(&key));
+        let place = (!inner.moving_keys.contains_key(key_id)).then(|| inner.keys.keep_place(&key));
         Reserved { key, place }
     }
 
@@ -110,18 +137,19 @@ impl Memory {
         }
     }
 
-    /// These changes are about to be committed. Until [`Self::moved`] nothing of them is remembered.
-    pub(super) fn moving(&self, news: News) {
+    /// These changes are about to be committed.
+    pub(super) fn moving(&self, news: News) -> Moving {
         let mut inner = self.lock();
-        news.agents.iter().for_each(|agent| inner.pending.forget(agent));
-        news.keys.iter().for_each(|key| inner.keys.forget(key));
-        inner.moving =
-            Moving { agents: news.agents.into_iter().collect(), keys: news.keys.into_iter().collect() };
-    }
-
-    /// They were committed, or not.
-    pub(super) fn moved(&self) {
-        self.lock().moving = Moving::default();
+        for agent in &news.agents {
+            inner.pending.forget(agent);
+            *inner.moving_agents.entry(agent.clone()).or_default() += 1;
+        }
+        for key in &news.keys {
+            inner.keys.forget(key);
+            *inner.moving_keys.entry(key.clone()).or_default() += 1;
+        }
+        drop(inner);
+        Moving { memory: self.clone(), news }
     }
 
     /// Forgets everything when the word is another than the last: a program that is no server has changed something.
@@ -140,6 +168,23 @@ impl Memory {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        let mut inner = self.memory.lock();
+        self.news.agents.iter().for_each(|agent| one_less(&mut inner.moving_agents, agent));
+        self.news.keys.iter().for_each(|key| one_less(&mut inner.moving_keys, key));
+    }
+}
+
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, of: &K) {
+    if let Some(count) = counts.get_mut(of) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(of);
+        }
     }
 }
 
@@ -172,17 +217,19 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_whom_a_commit_concerns_until_it_is_over() {
         let (memory, ada, bob) = (Memory::default(), AgentKeyId::from("ada"), AgentKeyId::from("bob"));
-        let keep = |reserved| memory.keep_pending(reserved, nothing());
+        let keep = |reserved| memory.keep_pending(reserved, Timestamp::from_micros(0), nothing());
         keep(memory.reserve_pending(ada.clone()));
         keep(memory.reserve_pending(bob.clone()));
         let read_before = memory.reserve_pending(ada.clone());
-        memory.moving(news(&ada));
+        let (first, second) = (memory.moving(news(&ada)), memory.moving(news(&ada)));
         keep(read_before);
         let read_meanwhile = memory.reserve_pending(ada.clone());
         assert!(memory.pending(&ada).is_none() && memory.pending(&bob).is_some());
-        memory.moved();
+        drop(first);
         keep(read_meanwhile);
-        assert!(memory.pending(&ada).is_none());
+        keep(memory.reserve_pending(ada.clone()));
+        assert!(memory.pending(&ada).is_none(), "the second of them is not over");
+        drop(second);
         keep(memory.reserve_pending(ada.clone()));
         assert!(memory.pending(&ada).is_some());
     }
@@ -190,7 +237,8 @@ mod tests {
     #[test]
     fn a_new_word_of_another_program_makes_it_forget() {
         let (memory, ada) = (Memory::default(), AgentKeyId::from("ada"));
-        memory.keep_pending(memory.reserve_pending(ada.clone()), nothing());
+        let reserved = memory.reserve_pending(ada.clone());
+        memory.keep_pending(reserved, Timestamp::from_micros(0), nothing());
         memory.listen(0);
         assert!(memory.pending(&ada).is_some());
         memory.listen(7);

@@ -21,7 +21,7 @@ pub struct Step {
 }
 
 /// The steps, in order: the first has version 1.
-pub const STEPS: [Step; 2] = [
+pub const STEPS: [Step; 3] = [
     Step {
         name: "0001_platform",
         sqlite: include_str!("../../migrations/sqlite/0001_platform.sql"),
@@ -31,6 +31,11 @@ pub const STEPS: [Step; 2] = [
         name: "0002_platform_acts",
         sqlite: include_str!("../../migrations/sqlite/0002_platform_acts.sql"),
         postgres: include_str!("../../migrations/postgres/0002_platform_acts.sql"),
+    },
+    Step {
+        name: "0003_leases",
+        sqlite: include_str!("../../migrations/sqlite/0003_leases.sql"),
+        postgres: include_str!("../../migrations/postgres/0003_leases.sql"),
     },
 ];
 

@@ -2,17 +2,21 @@
 //!
 //! ```text
 //!   read  ─▶ readers ─▶ the time, then BEGIN REPEATABLE READ READ ONLY ─▶ script
-//!   write ─▶ a lane ─▶ writers ─▶ BEGIN, then the time ─▶ scripts ─▶ COMMIT ─▶ flush ─▶ answers
-//!              ▲                                           │              │
-//!              └─── undone by a deadlock, held up, lost ───┘              └─▶ signals, NOTIFY to the other processes
+//!   write ─▶ a lane ─▶ writers ─▶ BEGIN, then the time ─▶ scripts ─▶ consent ─▶ COMMIT ─▶ flush ─▶ answers
+//!              ▲                                           │                       │
+//!              └─── undone by a deadlock, held up, lost ───┘                       └─▶ signals, NOTIFY to the others
 //!                        a few times, see [`retry`]
 //! ```
 //!
+//! What a server remembers it believes while it has a [`lease`]; then each write, whoever's, has its [`consent`] first.
+//!
 //! The time is the database's, so that it means the same to all processes. [`session`] tells how it is put in order.
 
+mod consent;
 mod flush;
 mod group;
 mod lanes;
+mod lease;
 mod migration;
 mod peers;
 mod retry;
@@ -20,6 +24,9 @@ mod rounds;
 mod session;
 mod tls;
 mod together;
+mod trust;
+mod voice;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,22 +34,29 @@ use std::time::Duration;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use openpod_sdk::api::Timestamp;
 use tokio::task::JoinError;
 
 use super::error::OpenError;
 use super::location::Address;
+use super::memory::Memory;
 use super::script::{Kind, deliver, perform};
 use super::signals::Signals;
 use super::times::{Times, Writing};
 use super::{Opening, Sources, StoreError, Tx};
+use consent::{Consent, Consents, Waiting};
 use flush::Flushes;
 use lanes::Lanes;
-use peers::Peers;
+use lease::Remembers;
+use peers::{Line, Peers};
 use rounds::Rounds;
-use session::{Begun, Purpose};
+use session::{Begun, Reading};
 pub(super) use session::{Session, UnderWay};
 use tls::Tls;
 pub(super) use together::Together;
+use trust::Trust;
+use voice::Voice;
+use words::{Message, Word};
 
 /// How many connections each pool opens at most.
 const CONNECTIONS: usize = 16;
@@ -64,31 +78,49 @@ pub(super) struct Engine {
     keeps_own_time: bool,
     signals: Arc<Signals>,
     peers: Arc<Peers>,
+    voice: Voice,
+    trust: Arc<Trust>,
+    consents: Arc<Consents>,
     rounds: Rounds,
     lanes: Lanes,
     flushes: Flushes,
 }
 
 impl Engine {
-    /// Connects, migrates and begins to listen. With the engine come the steps that were taken.
+    /// Connects, migrates and begins to listen. With the engine come the steps that were taken. `memory` forgets what each
+    /// commit changes, whoever's.
     pub(super) async fn open(
         address: &Address,
         sources: &Sources,
         signals: Arc<Signals>,
+        memory: Memory,
         opening: Opening<'_>,
     ) -> Result<(Self, Vec<&'static str>), OpenError> {
         let tls = Tls::of(address)?;
         let migrated = migration::prepare(address, &tls, opening).await?;
         let mut nonce = [0; 8];
         sources.randomness.fill(&mut nonce);
-        let peers = Peers::start(address.clone(), tls.clone(), hex::encode(nonce), Arc::clone(&signals));
+        let (voice, words) = Voice::new(hex::encode(nonce));
+        let (trust, waiting) = (Arc::new(Trust::default()), Arc::new(Waiting::default()));
+        let line = Line {
+            address: address.clone(),
+            tls: tls.clone(),
+            voice: voice.clone(),
+            signals: Arc::clone(&signals),
+            waiting: Arc::clone(&waiting),
+            remembers: opening.serves.then(|| Remembers::new(memory.clone(), Arc::clone(&trust))),
+        };
+        let consents = Consents::new(memory, Arc::clone(&trust), voice.clone(), waiting);
         let engine = Self {
             readers: pool(address, &tls, session::READER, "")?,
             writers: pool(address, &tls, session::WRITER, SETTINGS_OF_WRITERS)?,
             times: Times::new(sources.clone()),
             keeps_own_time: address.keeps_own_time(),
             signals,
-            peers: Arc::new(peers),
+            peers: Arc::new(Peers::start(line, words)),
+            voice,
+            trust,
+            consents: Arc::new(consents),
             rounds: Rounds::default(),
             flushes: Flushes::default(),
             lanes: Lanes::start().map_err(|_| OpenError::Interrupted)?,
@@ -96,20 +128,38 @@ impl Engine {
         Ok((engine, migrated))
     }
 
+    /// The time of what is remembered, to be taken before it is looked at; `None` when it may not be believed.
+    pub(super) fn time_of_memory(&self) -> Option<Timestamp> {
+        let time = self.trust.time()?;
+        Some(if self.keeps_own_time { self.times.of_read() } else { time })
+    }
+
     /// How keys are looked up.
     pub(super) fn rounds(&self) -> &Rounds {
         &self.rounds
     }
 
-    /// Tells the other processes that there is something to deliver, and waits until they are told.
+    /// Tells the other processes that there is something to deliver, and waits until they are told. The words do not wait
+    /// for the process's own connection, so they are nobody's.
     pub(super) async fn wake_others(&self) -> Result<(), StoreError> {
         let writers = self.writers.clone();
+        let word = Word::Committed { deliveries: true };
+        let words = vec![Message { from: "a command".to_owned(), word }.text()];
         let told = self.lanes.run(async move {
             let client = writers.get().await?;
-            client.execute(peers::TELL, &[&peers::WORD_OF_A_COMMAND]).await?;
+            client.execute(voice::SAY, &[&words]).await?;
             Ok(())
         });
         finished(told.await)
+    }
+
+    /// Believes nothing any more, and lets nobody who writes wait for this process.
+    pub(super) async fn leave(&self) -> Result<(), StoreError> {
+        self.peers.leave();
+        self.trust.end();
+        let client = self.readers.get().await?;
+        client.execute(lease::GIVE_UP, &[&format!("{}.", self.voice.name())]).await?;
+        Ok(())
     }
 
     pub(super) async fn read<T, E, S>(&self, script: S) -> Result<T, E>
@@ -129,12 +179,12 @@ impl Engine {
         E: From<StoreError>,
     {
         let own = self.keeps_own_time.then(|| self.times.of_read());
-        let begun = match session::begin(&self.readers, Purpose::Read, own).await {
+        let begun = match session::read(&self.readers, own).await {
             // A connection of the pool that had ended unnoticed.
-            Err(error) if error.is_passing() => session::begin(&self.readers, Purpose::Read, own).await,
+            Err(error) if error.is_passing() => session::read(&self.readers, own).await,
             begun => begun,
         };
-        let Begun { session, now } = begun?;
+        let Reading { session, now } = begun?;
         perform(script, &mut Tx::postgres(&session, &self.times, now)).await
     }
 
@@ -170,12 +220,13 @@ impl Engine {
     {
         let writing = self.keeps_own_time.then(|| self.times.begin_write());
         let own = writing.as_ref().map(|writing| writing.since());
-        let Begun { session, now } = session::begin(&self.writers, Purpose::Write, own).await?;
+        let Begun { session, now, leases } = session::write(&self.writers, own).await?;
         let mut tx = Tx::postgres(&session, &self.times, now);
         let answer = perform(script, &mut tx).await?;
-        let wakes = tx.wakes_deliveries();
+        let (wakes, news) = (tx.wakes_deliveries(), tx.news());
         drop(tx);
-        self.commit(session, writing, wakes).await?.await?;
+        let consent = self.consents.to(news, &leases, &self.readers).await?;
+        self.commit(session, writing, consent, wakes).await?.await?;
         Ok(answer)
     }
 
@@ -185,13 +236,19 @@ impl Engine {
         &self,
         session: Session,
         writing: Option<Writing>,
+        mut consent: Consent,
         wakes: bool,
     ) -> Result<UnderWay<()>, StoreError> {
         let flushing = self.flushes.begin();
-        let flushed = session.commit().await?;
+        consent.opens();
+        let committed = session.commit().await;
+        if committed.as_ref().err().is_none_or(StoreError::is_refusal) {
+            consent.closes();
+        }
+        let flushed = committed?;
         drop(writing);
         self.signals.committed(wakes);
-        self.peers.tell(wakes);
+        self.voice.committed(wakes);
         Ok(flushed.inspect(move |_| drop(flushing)).boxed())
     }
 }

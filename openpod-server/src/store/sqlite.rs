@@ -5,6 +5,7 @@ pub(super) mod claim;
 mod connection;
 mod readers;
 pub(super) mod statement;
+pub(super) mod visit;
 mod writer;
 
 use std::path::Path;

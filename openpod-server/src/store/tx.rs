@@ -260,8 +260,8 @@ impl<'c> Tx<'c> {
     }
 
     /// What it changes of what may be remembered.
-    pub(super) fn into_news(self) -> News {
-        News { agents: self.left.touched.into_iter().collect(), keys: self.left.keys }
+    pub(super) fn news(&self) -> News {
+        News { agents: self.left.touched.iter().cloned().collect(), keys: self.left.keys.clone() }
     }
 
     pub(super) fn wakes_deliveries(&self) -> bool {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::store::Location;
 
 /// What SQLite, and this program, put beside a database.
-const COMPANIONS: [&str; 4] = ["-wal", "-shm", "-journal", "-lock"];
+const COMPANIONS: [&str; 5] = ["-wal", "-shm", "-journal", "-lock", "-visitors"];
 
 /// A file in the making. Dropped, it is gone.
 #[derive(Debug)]

@@ -96,7 +96,7 @@ impl Ground {
     /// Where a new target is: it is not there, or is an empty database.
     async fn target(&self, engine: Engine) -> String {
         let file = self.home.path().join("target.db");
-        for beside in ["", "-lock"] {
+        for beside in ["", "-lock", "-visitors"] {
             let _ = std::fs::remove_file(self.home.path().join(format!("target.db{beside}")));
         }
         match engine {
@@ -247,7 +247,7 @@ async fn what_a_kill_left_half_made_is_begun_anew_and_a_new_file_is_nobody_elses
     let home = tempfile::tempdir().unwrap();
     let (source, target) = (home.path().join("source.db"), home.path().join("target.db"));
     lived_in(&source, &STEPS).await;
-    for beside in ["", "-wal", "-journal", "-lock"] {
+    for beside in ["", "-wal", "-journal", "-lock", "-visitors"] {
         std::fs::write(home.path().join(format!("target.db.partial{beside}")), "half of something").unwrap();
     }
     // Somebody is about to make the same file.

@@ -17,16 +17,16 @@ async fn an_operator_makes_checks_and_saves_a_database_and_brings_it_back() {
     let home = home.path();
     let (ended, _, error) = db(home, &["check"]);
     assert_eq!((ended, error.contains("there is no database openpod.db")), (Some(1), true), "{error}");
-    let newest = "the database openpod.db has schema version 2, the newest";
+    let newest = "the database openpod.db has schema version 3, the newest";
     assert_eq!(
         db(home, &["migrate"]).1,
-        format!("took step 0001_platform\ntook step 0002_platform_acts\n{newest}")
+        format!("took step 0001_platform\ntook step 0002_platform_acts\ntook step 0003_leases\n{newest}")
     );
     assert_eq!(db(home, &["migrate"]), (Some(0), newest.to_owned(), String::new()));
     assert!(printed(&run(home, &["owner", "create", "olga"], "correct horse battery\n")).0);
 
     let server = serve(home);
-    let in_order = "schema version 2: pages, schema and references are in order\n\
+    let in_order = "schema version 3: pages, schema and references are in order\n\
                     0 payments of 0 cents in all, every one in order";
     assert_eq!(db(home, &["check"]), (Some(0), in_order.to_owned(), String::new()));
     let (ended, said, _) = db(home, &["backup", "backup.db"]);

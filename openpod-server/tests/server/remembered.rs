@@ -4,24 +4,44 @@
 mod deeds;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::Method;
 use openpod_server::accounts;
-use openpod_server::store::{Address, Location, Store};
+use openpod_server::store::{Address, Location, Store, StoreError, keys};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::databases;
 use super::world::{AGENT, OWNER, Person, World, text};
 
-async fn beat(world: &World, who: &Person, since: &str) -> Value {
+/// Longer than anything takes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(super) async fn beat(world: &World, who: &Person, since: &str) -> Value {
     world.get(&format!("{AGENT}/heartbeat?changes_since={since}"), who).await.expect(200)
 }
 
 /// The public part of a key.
-fn key_id(key: &Person) -> String {
+pub(super) fn key_id(key: &Person) -> String {
     key.key.expose().split('_').nth(1).unwrap().to_owned()
+}
+
+/// Does the same until none of it was a read. A server on PostgreSQL believes its memory a moment after it started, and
+/// not while a busy machine keeps it from looking after its lease.
+pub(super) async fn asking_nothing<T>(world: &World, what: impl AsyncFn() -> T) -> T {
+    let tried = async {
+        loop {
+            let before = world.app.store().counts().reads;
+            let came_to = what().await;
+            if world.app.store().counts().reads == before {
+                return came_to;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, tried).await.expect("what is remembered is not read")
 }
 
 #[tokio::test]
@@ -29,28 +49,41 @@ async fn an_idle_heartbeat_asks_the_database_nothing() {
     let postgres = databases::postgres().await.map(|url| Address::parse(&url).unwrap().with_own_time());
     let locations = [Location::Memory].into_iter().chain(postgres.map(Location::Postgres));
     for location in locations {
-        // On PostgreSQL the key is looked up, and that tells that nothing changed.
-        let shared = location != Location::Memory;
-        let world = World::at(location).await;
+        let world = World::at(location.clone()).await;
         let project = world.project(&world.owner("olga").await).await;
         let ada = world.member(&project, "ada", "worker").await;
         world.ticket(&project, Some(&ada)).await;
         let since = text(&beat(&world, &ada, "2026-03-12T10:00:00Z").await["timestamp"]);
         let before = world.app.store().counts();
-        for _ in 0..10 {
-            world.clock.advance(Duration::from_secs(1));
-            let again = beat(&world, &ada, &since).await;
-            assert_eq!(again["timestamp"], world.clock_in(Duration::ZERO));
-            assert_eq!(again["tickets"]["assigned_to_you"].as_array().map(Vec::len), Some(1));
-        }
+        asking_nothing(&world, async || {
+            for _ in 0..10 {
+                world.clock.advance(Duration::from_micros(1));
+                let again = beat(&world, &ada, &since).await;
+                assert_eq!(again["timestamp"], world.clock_in(Duration::ZERO));
+                assert_eq!(again["tickets"]["assigned_to_you"].as_array().map(Vec::len), Some(1));
+            }
+        })
+        .await;
+        let many = || join_all((0..64).map(|_| beat(&world, &ada, &since)));
+        assert_eq!(asking_nothing(&world, async || many().await).await.len(), 64);
         let after = world.app.store().counts();
-        assert_eq!((after.reads - before.reads, after.writes), (if shared { 10 } else { 0 }, before.writes));
-
-        let many = join_all((0..64).map(|_| beat(&world, &ada, &since))).await;
-        assert_eq!(many.len(), 64);
-        let reads = world.app.store().counts().reads - after.reads;
-        assert!(reads <= if shared { 4 } else { 0 }, "{reads} reads for 64 heartbeats at once");
+        assert_eq!(after.writes, before.writes);
+        assert!(location != Location::Memory || after.reads == before.reads, "a file has one server");
     }
+}
+
+#[tokio::test]
+async fn where_memory_may_not_be_believed_many_idle_heartbeats_are_one_question() {
+    let Some(url) = databases::postgres().await else { return };
+    let world = World::at(Location::Postgres(Address::parse(&url).unwrap())).await;
+    let project = world.project(&world.owner("olga").await).await;
+    let ada = world.member(&project, "ada", "worker").await;
+    let since = text(&beat(&world, &ada, "2026-03-12T10:00:00Z").await["timestamp"]);
+    world.app.store().leave().await.unwrap();
+    let before = world.app.store().counts().reads;
+    join_all((0..64).map(|_| beat(&world, &ada, &since))).await;
+    let reads = world.app.store().counts().reads - before;
+    assert!((1..=4).contains(&reads), "{reads} reads for 64 heartbeats at once");
 }
 
 #[tokio::test]
@@ -202,4 +235,40 @@ async fn a_key_that_a_command_revokes_works_no_more_on_the_server_that_runs() {
     let before = world.app.store().counts();
     beat(&world, &bob, "2026-01-01T00:00:00Z").await;
     assert_eq!(world.app.store().counts(), before);
+}
+
+#[tokio::test]
+async fn what_was_read_while_a_command_wrote_is_not_believed_when_it_has_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = Location::File(directory.path().join("openpod.db"));
+    let world = World::at(location.clone()).await;
+    let ada = world.register("ada").await;
+    beat(&world, &ada, "2026-01-01T00:00:00Z").await;
+    let command = Store::open(location, world.app.store().sources().clone()).await.unwrap();
+    let writes = Arc::new(Notify::new());
+    let (go_on, told) = mpsc::channel();
+    let (tells, told, id) = (Arc::clone(&writes), Arc::new(Mutex::new(told)), key_id(&ada));
+    let revoking = tokio::spawn(async move {
+        let write = command.write(move |tx| {
+            Box::pin(async move {
+                let now = tx.now();
+                let revoked = keys::revoke(tx, &id, now).await?;
+                tells.notify_one();
+                // A script on SQLite has a thread, and may keep it. When the story has failed nobody says anything.
+                let _ = told.lock().unwrap().recv();
+                Ok::<_, StoreError>(revoked)
+            })
+        });
+        write.await.unwrap()
+    });
+    writes.notified().await;
+    for _ in 0..3 {
+        let before = world.app.store().counts().reads;
+        beat(&world, &ada, "2026-01-01T00:00:00Z").await;
+        assert!(world.app.store().counts().reads > before);
+    }
+    go_on.send(()).unwrap();
+    assert!(revoking.await.unwrap());
+    let refused = world.get(&format!("{AGENT}/heartbeat"), &ada).await;
+    assert_eq!(refused.refusal(), (401, "unauthenticated"));
 }

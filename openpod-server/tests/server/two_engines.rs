@@ -146,12 +146,12 @@ const POSTGRES_SCHEMA: &str = "\
     SELECT CAST(c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, NULL) || \
     CASE WHEN a.attnotnull THEN ' not null' ELSE '' END AS TEXT) AS line \
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind = 'r' AND a.attnum > 0 \
-    AND c.relnamespace = 'public'::regnamespace AND c.relname NOT IN ('knowledge_words', 'schema_version') \
+    AND c.relnamespace = 'public'::regnamespace AND c.relname NOT IN ('knowledge_words', 'schema_version', 'leases') \
     UNION SELECT CAST(c.relname || ' unique ' || (SELECT string_agg(a.attname, ',' ORDER BY a.attname COLLATE \"C\") \
     FROM pg_attribute a WHERE a.attrelid = i.indexrelid) || \
     CASE WHEN i.indpred IS NOT NULL THEN ' partial' ELSE '' END AS TEXT) \
     FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE i.indisunique \
-    AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'knowledge_words' \
+    AND c.relnamespace = 'public'::regnamespace AND c.relname NOT IN ('knowledge_words', 'leases') \
     UNION SELECT CAST(c.relname || ' refers to ' || f.relname || ' by ' || a.attname AS TEXT) \
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class f ON f.oid = k.confrelid \
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1] \

@@ -228,7 +228,7 @@ async fn a_backup_of_either_engine_is_taken_while_a_server_writes_and_is_restore
 
 /// A database as the first version wrote it, with so many owners and as many entries in the audit log.
 pub(super) async fn rows_of_the_first_version(file: &Path, count: u32) {
-    let opening = Opening { alone: false, steps: Some(&STEPS[..1]) };
+    let opening = Opening { steps: Some(&STEPS[..1]), ..Opening::NEWEST };
     drop(Store::open_as(Location::File(file.to_owned()), sources(), opening).await.unwrap());
     let connection = rusqlite::Connection::open(file).unwrap();
     for insert in [

@@ -1,18 +1,18 @@
 //! A group of scripts in one transaction.
 //!
 //! ```text
-//!   BEGIN, the time ─▶ those that only append, side by side ─▶ script ─▶ script ─▶ … ─▶ settle ─▶ COMMIT
+//!   BEGIN, the time ─▶ those that only append, side by side ─▶ script ─▶ script ─▶ … ─▶ settle, consent ─▶ COMMIT
 //! ```
 //!
 //! Scripts that only append hold nothing and change nothing before the group is settled, so they need neither turns nor
 //! savepoints: their questions travel together. The others run one after another, each in a savepoint of its own.
 
-use futures_util::FutureExt;
 use futures_util::future::try_join_all;
+use futures_util::{FutureExt, TryFutureExt};
 
 use super::Engine;
 use super::retry::Failure;
-use super::session::{self, Begun, Purpose, Session, UnderWay};
+use super::session::{self, Begun, Session, UnderWay};
 use super::together::Together;
 use crate::store::script::{Kind, Ran, Repeatable};
 use crate::store::tx::Left;
@@ -43,8 +43,8 @@ pub(super) async fn write(
 ) -> Result<Written, Failure> {
     let writing = engine.keeps_own_time.then(|| engine.times.begin_write());
     let own = writing.as_ref().map(|writing| writing.since());
-    let begun = session::begin(&engine.writers, Purpose::Write, own).await;
-    let Begun { session, now } = begun.map_err(Failure::before_commit)?;
+    let begun = session::write(&engine.writers, own).await;
+    let Begun { session, now, leases } = begun.map_err(Failure::before_commit)?;
     let shared = group.len() > 1;
     let begin = || Tx::postgres(&session, &engine.times, now);
     let savepoints = Savepoints::of(&session, waits, shared);
@@ -68,11 +68,16 @@ pub(super) async fn write(
     };
     let mut end = begin();
     end.take_over(left);
-    // Whose statement it was that failed unwaited for shows when each runs alone.
-    end.settle().await.map_err(|error| Failure { may_pass: shared || error.is_passing(), error })?;
+    let consent = engine.consents.to(end.news(), &leases, &engine.readers);
+    let settled = end.settle();
+    let (consent, ()) = tokio::try_join!(
+        consent.map_err(Failure::before_commit),
+        // Whose statement it was that failed unwaited for shows when each runs alone.
+        settled.map_err(|error| Failure { may_pass: shared || error.is_passing(), error }),
+    )?;
     let wakes = end.wakes_deliveries();
     drop(end);
-    let flushed = engine.commit(session, writing, wakes).await.map_err(Failure::at_commit)?;
+    let flushed = engine.commit(session, writing, consent, wakes).await.map_err(Failure::at_commit)?;
     Ok(Written { in_the_way, flushed })
 }
 

@@ -19,11 +19,17 @@ use crate::store::{Row, StoreError, Value};
 pub(super) const READER: &str = "openpod-server reader";
 pub(super) const WRITER: &str = "openpod-server writer";
 
-const TIME_OF_WRITE: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)";
+/// With the names of the leases that the write has to ask for: this is its first statement, so it sees all that were
+/// taken before it began.
+const TIME_OF_WRITE: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT), \
+    ARRAY(SELECT name FROM leases)";
 
-const TIME_OF_READ: &str = "SELECT CAST(extract(epoch FROM least(statement_timestamp(), (\
+pub(super) const TIME_OF_READ: &str = "SELECT CAST(extract(epoch FROM least(statement_timestamp(), (\
     SELECT min(xact_start) FROM pg_stat_get_activity(NULL) WHERE application_name = 'openpod-server writer' AND datid = \
     (SELECT oid FROM pg_database WHERE datname = current_database())))) * 1000000 AS BIGINT)";
+
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// `COMMIT` alone would undo a transaction of which a statement failed, and not say so.
 const COMMIT: &str = "SELECT 1; SET LOCAL synchronous_commit TO off; COMMIT";
@@ -41,64 +47,54 @@ pub(in crate::store) struct Session {
 /// An answer that may still be under way.
 pub(in crate::store) type UnderWay<T> = BoxFuture<'static, Result<T, StoreError>>;
 
-/// A transaction that has begun.
-pub(super) struct Begun {
+/// A read that has begun.
+pub(super) struct Reading {
     pub(super) session: Session,
     pub(super) now: Timestamp,
 }
 
-/// What a transaction is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Read,
-    Write,
+/// A write that has begun.
+pub(super) struct Begun {
+    pub(super) session: Session,
+    pub(super) now: Timestamp,
+    /// The leases that there are.
+    pub(super) leases: Vec<String>,
 }
 
-impl Purpose {
-    fn begin(self) -> &'static str {
-        match self {
-            Purpose::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Purpose::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
-        }
-    }
-
-    fn time(self) -> &'static str {
-        match self {
-            Purpose::Read => TIME_OF_READ,
-            Purpose::Write => TIME_OF_WRITE,
-        }
-    }
-}
-
-/// Begins a transaction. `own` is its time when the database is not asked.
-pub(super) async fn begin(
-    pool: &Pool,
-    purpose: Purpose,
-    own: Option<Timestamp>,
-) -> Result<Begun, StoreError> {
-    let client = Arc::new(pool.get().await?);
-    let session = Session { client, open: true };
-    let begin = session.client.batch_execute(purpose.begin());
+/// Begins a read. `own` is its time when the database is not asked.
+pub(super) async fn read(pool: &Pool, own: Option<Timestamp>) -> Result<Reading, StoreError> {
+    let session = Session::of(pool).await?;
+    let begin = session.client.batch_execute(BEGIN_READ);
     let now = match own {
         Some(now) => {
             begin.await?;
             now
         }
         None => {
-            let time = session.client.prepare_cached(purpose.time()).await?;
-            let time = session.client.query_one(&time, &[]);
+            let time = session.client.prepare_cached(TIME_OF_READ).await?;
             // Both are on their way before either is answered, in the order in which they stand here.
-            let row = match purpose {
-                Purpose::Read => try_join(time, begin).await?.0,
-                Purpose::Write => try_join(begin, time).await?.1,
-            };
-            Timestamp::from_micros(row.try_get(0)?)
+            let (time, ()) = try_join(session.client.query_one(&time, &[]), begin).await?;
+            Timestamp::from_micros(time.try_get(0)?)
         }
     };
-    Ok(Begun { session, now })
+    Ok(Reading { session, now })
+}
+
+/// The same for a write.
+pub(super) async fn write(pool: &Pool, own: Option<Timestamp>) -> Result<Begun, StoreError> {
+    let session = Session::of(pool).await?;
+    let time = session.client.prepare_cached(TIME_OF_WRITE).await?;
+    let begin = session.client.batch_execute(BEGIN_WRITE);
+    let ((), time) = try_join(begin, session.client.query_one(&time, &[])).await?;
+    let (now, leases) = (Timestamp::from_micros(time.try_get(0)?), time.try_get(1)?);
+    Ok(Begun { session, now: own.unwrap_or(now), leases })
 }
 
 impl Session {
+    async fn of(pool: &Pool) -> Result<Session, StoreError> {
+        Ok(Session { client: Arc::new(pool.get().await?), open: true })
+    }
+
     pub(in crate::store) async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
         let statement = self.prepare(sql, params).await?;
         Ok(self.client.execute(&statement, &borrowed(params)).await?)

@@ -1,7 +1,6 @@
 //! A database file belongs to one server at a time, and lies on a disk of this machine.
 //!
-//! Commands may change it meanwhile. The server remembers what it read, so a command writes a word into the file of the
-//! server's lock whenever it has changed something, and the server looks there before it believes its memory.
+//! Commands may change it meanwhile, as a [`visit`](super::visit). They write a word into the file of the server's lock.
 
 use std::fs::File;
 use std::io;
@@ -12,6 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::visit::{Visits, last_word, presence};
 use crate::store::StoreError;
 use crate::store::error::OpenError;
 
@@ -24,6 +24,7 @@ pub(crate) struct Claim {
     lock: File,
     /// The last word that was heard by waiting for one.
     heard: AtomicU64,
+    visits: Visits,
 }
 
 impl Claim {
@@ -31,26 +32,25 @@ impl Claim {
     pub(in crate::store) fn take(database: &Path) -> Result<Claim, OpenError> {
         let lock = open(database).map_err(|why| unfit(database, &why))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Claim { lock, heard: AtomicU64::new(0) }),
+            Ok(()) => {
+                let visits = Visits::of(database, lock.try_clone().map_err(|why| unfit(database, &why))?);
+                Ok(Claim { lock, heard: AtomicU64::new(0), visits })
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Taken { path: database.to_owned() }),
             Err(why) => Err(unfit(database, &why.into())),
         }
     }
 
-    /// The last word of another program, 0 before the first.
-    pub(in crate::store) fn word(&self) -> io::Result<u64> {
-        let mut word = [0; 8];
-        match self.lock.read_exact_at(&mut word, 0) {
-            Err(why) if why.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-            read => read.map(|()| u64::from_be_bytes(word)),
-        }
+    /// Those who change the file beside this server.
+    pub(in crate::store) fn visits(&self) -> &Visits {
+        &self.visits
     }
 
     /// Completes when another program has said something that was not waited for before. It looks now and then: eight
     /// bytes are cheap to read, and nobody has to be told who listens.
     pub(in crate::store) async fn news(&self) {
         loop {
-            if self.word().is_ok_and(|word| self.heard.swap(word, Ordering::Relaxed) != word) {
+            if last_word(&self.lock).is_ok_and(|word| self.heard.swap(word, Ordering::Relaxed) != word) {
                 return;
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -58,19 +58,28 @@ impl Claim {
     }
 }
 
-/// Says, as a program that is no server, that something has changed. Said before the change too, it proves that there is
-/// room for the word.
-pub(in crate::store) fn speak(database: &Path, word: [u8; 8]) -> Result<(), StoreError> {
+impl Drop for Claim {
+    /// Closing the file would not do: a child that is being started has it, too, until it is another program.
+    fn drop(&mut self) {
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
+}
+
+/// Says, as a program that is no server, that something changes.
+pub(super) fn speak(database: &Path, word: [u8; 8]) -> Result<(), StoreError> {
     let spoken = open(database).and_then(|lock| lock.write_all_at(&word, 0));
     spoken.map_err(|why| StoreError::unreadable(format!("its lock, beside it with -lock at its name: {why}")))
 }
 
-/// Removes the file of the lock of a database that nobody has open.
+/// Removes the files of the lock and of the visitors of a database that nobody has open.
 pub(super) fn remove(database: &Path) -> io::Result<()> {
-    match std::fs::remove_file(file(database)) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
-        _ => Ok(()),
+    for file in [file(database), presence(database)] {
+        match std::fs::remove_file(file) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// The database's own file stays free for programs that are no server.
@@ -142,8 +151,10 @@ mod tests {
         let first = Claim::take(&path).unwrap();
         let refused = Claim::take(&path).unwrap_err();
         assert!(matches!(&refused, OpenError::Taken { path: taken } if *taken == path), "{refused}");
+        let inherited = first.lock.try_clone().unwrap();
         drop(first);
         Claim::take(&path).unwrap();
+        drop(inherited);
     }
 
     #[test]
@@ -151,10 +162,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("test.db");
         let claim = Claim::take(&path).unwrap();
-        assert_eq!(claim.word().unwrap(), 0);
+        assert_eq!(last_word(&claim.lock).unwrap(), 0);
         for word in [7_u64, 9] {
             speak(&path, word.to_be_bytes()).unwrap();
-            assert_eq!(claim.word().unwrap(), word);
+            assert_eq!(last_word(&claim.lock).unwrap(), word);
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::mpsc::Receiver;
 use futures_util::FutureExt;
 use rusqlite::Connection;
 
-use crate::store::memory::{Memory, News};
+use crate::store::memory::{Memory, Moving, News};
 use crate::store::script::{Job, Kind, Ran, Repeatable};
 use crate::store::signals::Signals;
 use crate::store::times::Times;
@@ -97,13 +97,14 @@ impl Writer {
         body: impl FnOnce(&mut Self) -> Result<Option<Changed>, StoreError>,
     ) -> Result<(), StoreError> {
         let writing = self.times.begin_write();
-        let committed = self.commit(body);
+        let mut moving = None;
+        let committed = self.commit(body, &mut moving);
         if !self.connection.is_autocommit() {
             // It changed its mind, or a BEGIN or COMMIT failed, which may leave the transaction open.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         // Before the times know that it is over: no later time goes with what was remembered before.
-        self.memory.moved();
+        drop(moving);
         drop(writing);
         if let Some(wakes) = committed? {
             self.signals.committed(wakes);
@@ -114,10 +115,11 @@ impl Writer {
     fn commit(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<Option<Changed>, StoreError>,
+        moving: &mut Option<Moving>,
     ) -> Result<Option<bool>, StoreError> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let Some(Changed { news, wakes }) = body(self)? else { return Ok(None) };
-        self.memory.moving(news);
+        *moving = Some(self.memory.moving(news));
         self.connection.execute_batch("COMMIT")?;
         Ok(Some(wakes))
     }
@@ -140,7 +142,7 @@ impl Writer {
         let mut end = Tx::sqlite(&mut self.connection, &self.times, now);
         end.take_over(left);
         let settled = end.settle().now_or_never().unwrap_or_else(|| Err(StoreError::waited()));
-        let changed = Changed { wakes: end.wakes_deliveries(), news: end.into_news() };
+        let changed = Changed { wakes: end.wakes_deliveries(), news: end.news() };
         self.is_open()?;
         settled.map(|()| Some(changed))
     }
@@ -179,7 +181,7 @@ impl Writer {
     fn run_alone(&mut self, job: &mut dyn Job) -> Result<Option<Changed>, StoreError> {
         let mut tx = Tx::sqlite(&mut self.connection, &self.times, self.times.now());
         let stays = job.run(&mut tx);
-        let changed = Changed { wakes: tx.wakes_deliveries(), news: tx.into_news() };
+        let changed = Changed { wakes: tx.wakes_deliveries(), news: tx.news() };
         self.is_open()?;
         Ok(stays.then_some(changed))
     }

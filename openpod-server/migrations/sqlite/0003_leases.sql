@@ -1,0 +1,1 @@
+-- A file has one server, which writes itself, so nobody has to be asked.
