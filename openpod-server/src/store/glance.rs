@@ -99,12 +99,13 @@ impl Store {
     /// so that a change which is missed has a later one. What is asked once holds for the whole request: it tells of all
     /// that was committed before it began.
     fn moment(&self, engine: &sqlite::Engine) -> Moment {
-        let time = engine.time_of_look();
-        match &self.company {
-            Company::Nobody => Moment::Remembered(time),
-            Company::Commands(claim) if claim.visits().are_over(&self.memory) => Moment::Remembered(time),
-            Company::Commands(_) | Company::Server(_) | Company::Servers => Moment::Unknown,
-        }
+        let now = || engine.time_of_look();
+        let time = match &self.company {
+            Company::Nobody => Some(now()),
+            Company::Commands(claim) => claim.visits().time_of_memory(&self.memory, now),
+            Company::Server(_) | Company::Servers => None,
+        };
+        time.map_or(Moment::Unknown, Moment::Remembered)
     }
 
     /// Forgets what is remembered of the database, so that the next request reads it.

@@ -12,10 +12,11 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use openpod_sdk::api::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
@@ -37,6 +38,8 @@ pub(in crate::store) struct Visits {
     words: File,
     /// By [`uptime`], in microseconds.
     believed_until: AtomicU64,
+    /// When the last look began, by the time of transactions.
+    time: AtomicI64,
     /// One looks at a time: who looked at the same time would seem to be a visitor.
     looking: Mutex<()>,
 }
@@ -51,31 +54,37 @@ pub(in crate::store) struct Visit {
 
 impl Visits {
     pub(super) fn of(database: &Path, words: File) -> Self {
-        let (believed_until, looking) = Default::default();
-        Self { presence: presence(database), words, believed_until, looking }
+        let (believed_until, time, looking) = Default::default();
+        Self { presence: presence(database), words, believed_until, time, looking }
     }
 
-    /// Whether what is remembered may be believed now.
-    pub(in crate::store) fn are_over(&self, memory: &Memory) -> bool {
-        if self.is_believed() {
-            return true;
-        }
-        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_believed() || self.look(memory).unwrap_or(false)
+    /// A time before which nothing happened that is not in memory; `None` when that may not be believed. `now` is asked for
+    /// when a look is due.
+    pub(in crate::store) fn time_of_memory(
+        &self,
+        memory: &Memory,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Option<Timestamp> {
+        self.believed().or_else(|| {
+            let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+            self.believed().or_else(|| self.look(memory, now()).ok()?)
+        })
     }
 
-    fn is_believed(&self) -> bool {
-        micros(uptime()) < self.believed_until.load(Ordering::Acquire)
+    fn believed(&self) -> Option<Timestamp> {
+        let holds = micros(uptime()) < self.believed_until.load(Ordering::Acquire);
+        holds.then(|| Timestamp::from_micros(self.time.load(Ordering::Acquire)))
     }
 
-    fn look(&self, memory: &Memory) -> io::Result<bool> {
+    fn look(&self, memory: &Memory, now: Timestamp) -> io::Result<Option<Timestamp>> {
         let begun = uptime();
         if self.is_anybody_in()? {
-            return Ok(false);
+            return Ok(None);
         }
         memory.listen(last_word(&self.words)?);
+        self.time.store(now.as_micros(), Ordering::Release);
         self.believed_until.store(micros(begun + BELIEF), Ordering::Release);
-        Ok(true)
+        Ok(Some(now))
     }
 
     fn is_anybody_in(&self) -> io::Result<bool> {
@@ -153,8 +162,8 @@ pub(super) fn presence(database: &Path) -> PathBuf {
 mod tests {
     use std::sync::Arc;
 
+    use openpod_sdk::api::AgentKeyId;
     use openpod_sdk::api::heartbeat::{PendingApplications, PendingTickets, UnreadMessages};
-    use openpod_sdk::api::{AgentKeyId, Timestamp};
 
     use super::*;
     use crate::domain::heartbeat::Pending;
@@ -179,7 +188,7 @@ mod tests {
         }
 
         fn believes(&self) -> bool {
-            self.claim.visits().are_over(&self.memory)
+            self.claim.visits().time_of_memory(&self.memory, || Timestamp::from_micros(0)).is_some()
         }
 
         fn reads(&self) {
