@@ -6,7 +6,7 @@
 //!     └── a pause ◀── revoked, unheard of, or a write whose end is unknown
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,7 +36,10 @@ pub(super) const GIVE_UP: &str = "DELETE FROM leases WHERE starts_with(name, $1)
 
 const TAKE: &str = "INSERT INTO leases (name) VALUES ($1)";
 
-const NOW: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)";
+/// The writes under way, each by a name of its own.
+const WRITES: &str = "SELECT pid || ' ' || CAST(xact_start AS TEXT) FROM pg_stat_get_activity(NULL) \
+    WHERE application_name = 'openpod-server writer' AND xact_start IS NOT NULL AND datid = \
+    (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// Who looks after these finds them revoked.
 pub(super) const REVOKE: &str = "UPDATE leases SET revoked = TRUE WHERE name = ANY($1) AND NOT revoked";
@@ -133,12 +136,16 @@ pub(super) async fn keep(client: &Client, process: &str, remembers: &Remembers) 
 async fn take(client: &Client, process: &str, lease: &str) -> Result<(), Error> {
     give_up(client, process).await?;
     client.execute(TAKE, &[&lease]).await?;
-    // Writes that began before this moment may not have seen it.
-    let taken = time(client, NOW).await?;
-    while time(client, TIME_OF_READ).await? <= taken {
+    // Those that are under way may not have seen it.
+    let unaware = writes(client).await?;
+    while !writes(client).await?.is_disjoint(&unaware) {
         sleep(BETWEEN_LOOKS_AT_WRITES).await;
     }
     Ok(())
+}
+
+async fn writes(client: &Client) -> Result<HashSet<String>, Error> {
+    client.query(WRITES, &[]).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
 async fn give_up(client: &Client, process: &str) -> Result<(), Error> {
@@ -154,8 +161,4 @@ async fn is_whole(client: &Client, lease: &str, remembers: &Remembers, round: Ro
     let sql = format!("{TIME_OF_READ} FROM leases WHERE name = $1 AND NOT revoked");
     let Some(found) = client.query_opt(&sql, &[&lease]).await? else { return Ok(false) };
     Ok(remembers.trust.prolong(round, begun, Timestamp::from_micros(found.try_get(0)?)))
-}
-
-async fn time(client: &Client, sql: &str) -> Result<Timestamp, Error> {
-    Ok(Timestamp::from_micros(client.query_one(sql, &[]).await?.try_get(0)?))
 }
