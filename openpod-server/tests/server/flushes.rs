@@ -18,6 +18,22 @@ pub(super) async fn connect(url: &str) -> Client {
     client
 }
 
+/// Has each commit wait that did this, such as `INSERT ON deliveries`, until [`let_go`].
+pub(super) async fn hold_up(client: &Client, deed: &str) {
+    let sql = format!(
+        "CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'; \
+         CREATE CONSTRAINT TRIGGER held_up AFTER {deed} DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION wait_for_the_test(); \
+         SELECT pg_advisory_lock(1)"
+    );
+    client.batch_execute(&sql).await.unwrap();
+}
+
+pub(super) async fn let_go(client: &Client) {
+    client.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+}
+
 /// Has everything that is to be durable wait, and returns when it does.
 async fn keep_waiting(client: &Client, url: &str) {
     client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await.unwrap();

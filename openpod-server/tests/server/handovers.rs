@@ -15,19 +15,11 @@ use tokio_postgres::Client;
 
 use super::databases;
 use super::deliveries::stage::take;
-use super::flushes::connect;
+use super::flushes::{connect, hold_up, let_go};
 use super::world::{Person, Project, World};
 
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Commits that add a delivery wait for whoever has this lock.
-const HELD_UP: &str = "\
-    CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS \
-    'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'; \
-    CREATE CONSTRAINT TRIGGER held_up AFTER INSERT ON deliveries DEFERRABLE INITIALLY DEFERRED \
-    FOR EACH ROW EXECUTE FUNCTION wait_for_the_test(); \
-    SELECT pg_advisory_lock(1)";
 
 /// Two servers on one database, and the turn at a webhook whose one delivery was sent.
 struct Scene {
@@ -145,13 +137,13 @@ async fn an_event_that_waits_for_the_end_of_a_turn_is_due_after_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_turn_waits_for_an_event_that_is_being_committed_and_finds_it() {
     let Some(scene) = Scene::new().await.map(Arc::new) else { return };
-    scene.database.batch_execute(HELD_UP).await.unwrap();
+    hold_up(&scene.database, "INSERT ON deliveries").await;
     let event = scene.event();
     scene.until_waiting(1).await;
     let (_, go_on, noting) = scene.note();
     go_on.notify_one();
     scene.until_waiting(2).await;
-    scene.database.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+    let_go(&scene.database).await;
     within(event).await.unwrap();
     within(noting).await.unwrap();
     scene.assert_that_the_event_is_due().await;

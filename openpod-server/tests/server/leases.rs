@@ -14,21 +14,13 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 use super::databases;
-use super::flushes::connect;
+use super::flushes::{connect, hold_up, let_go};
 use super::remembered::{PATIENCE, asking_nothing, beat, key_id};
 use super::world::{AGENT, OWNER, Person, Project, World, text};
 use wire::Wire;
 
 const LISTENER: &str = "openpod-server listener";
 const WRITER: &str = "openpod-server writer";
-
-/// Commits that change a ticket wait for whoever has this lock.
-const HELD_UP: &str = "\
-    CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS \
-    'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'; \
-    CREATE CONSTRAINT TRIGGER held_up AFTER UPDATE ON tickets DEFERRABLE INITIALLY DEFERRED \
-    FOR EACH ROW EXECUTE FUNCTION wait_for_the_test(); \
-    SELECT pg_advisory_lock(1)";
 
 /// A server where something is changed, another where Ada looks, and her ticket.
 struct Scene {
@@ -79,19 +71,10 @@ impl Scene {
         })
     }
 
-    /// Has each commit that changes a ticket wait.
-    async fn hold_up(&self) {
-        self.database.batch_execute(HELD_UP).await.unwrap();
-    }
-
     /// Until one waits.
     async fn until_held_up(&self) {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
         within(async { while self.number(sql).await != 1 {} }).await;
-    }
-
-    async fn go_on(&self) {
-        self.database.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
     }
 
     async fn number(&self, sql: &str) -> i64 {
@@ -141,7 +124,7 @@ async fn a_command_is_as_good_as_a_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_change_is_being_committed_nothing_is_remembered_of_whom_it_concerns() {
     let Some(scene) = Scene::new().await else { return };
-    scene.hold_up().await;
+    hold_up(&scene.database, "UPDATE ON tickets").await;
     let renaming = scene.rename("New");
     scene.until_held_up().await;
     let reads = || scene.there.app.store().counts().reads;
@@ -150,7 +133,7 @@ async fn while_a_change_is_being_committed_nothing_is_remembered_of_whom_it_conc
         assert_eq!(scene.title(&scene.there).await, "Fix it");
         assert!(reads() > before);
     }
-    scene.go_on().await;
+    let_go(&scene.database).await;
     assert_eq!(within(renaming).await.unwrap(), 200);
     assert_eq!([scene.title(&scene.there).await, scene.title(&scene.here).await], ["New", "New"]);
     scene.both_believe().await;
@@ -177,14 +160,14 @@ async fn whoever_cannot_be_asked_believes_nothing_any_more_when_the_change_is_ma
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_hear_the_end_of_a_change_does_not_believe_what_was_read_meanwhile() {
     let Some(scene) = Scene::new().await else { return };
-    scene.hold_up().await;
+    hold_up(&scene.database, "UPDATE ON tickets").await;
     let renaming = scene.rename("New");
     scene.until_held_up().await;
     scene.wires[1].cut(LISTENER);
     for _ in 0..20 {
         assert_eq!(scene.title(&scene.there).await, "Fix it");
     }
-    scene.go_on().await;
+    let_go(&scene.database).await;
     assert_eq!(within(renaming).await.unwrap(), 200);
     assert_eq!(scene.title(&scene.there).await, "New");
     scene.both_believe().await;
@@ -221,7 +204,7 @@ async fn a_server_that_went_without_leaving_holds_a_change_up_once_and_one_that_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_of_which_nobody_knows_whether_it_happens_is_not_missed_when_it_does() {
     let Some(scene) = Scene::new().await else { return };
-    scene.hold_up().await;
+    hold_up(&scene.database, "UPDATE ON tickets").await;
     let renaming = scene.rename("Late");
     scene.until_held_up().await;
     scene.wires[0].cut(WRITER);
@@ -231,7 +214,7 @@ async fn a_commit_of_which_nobody_knows_whether_it_happens_is_not_missed_when_it
     for _ in 0..3 {
         assert_eq!([scene.title(&scene.there).await, scene.title(&scene.here).await], ["Fix it", "Fix it"]);
     }
-    scene.go_on().await;
+    let_go(&scene.database).await;
     let sql = "SELECT count(*) FROM tickets WHERE title = 'Late'";
     within(async { while scene.number(sql).await != 1 {} }).await;
     assert_eq!([scene.title(&scene.there).await, scene.title(&scene.here).await], ["Late", "Late"]);
