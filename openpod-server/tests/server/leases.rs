@@ -150,6 +150,8 @@ async fn whoever_cannot_be_asked_believes_nothing_any_more_when_the_change_is_ma
     assert_eq!(within(scene.rename("Newer")).await.unwrap(), 200);
     assert_eq!(scene.title(&scene.there).await, "Newer");
     assert_eq!(within(scene.rename("Newest")).await.unwrap(), 200);
+    // What was said to it is lost, too.
+    scene.wires[1].cut(LISTENER);
     scene.wires[1].go_on();
     // What it had read while nobody asked it is not what it goes on with.
     let bob = scene.here.register("bob").await;
