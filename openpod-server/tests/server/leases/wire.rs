@@ -75,9 +75,11 @@ async fn carry(client: tokio::net::TcpStream, server: UnixStream, state: watch::
     let (mut gate, mut other, mut cuts) = (state.clone(), state.clone(), state);
     let earlier = cuts.borrow().cuts.len();
     tokio::select! {
+        // What was stopped does not get through any more by going on after the cut.
+        biased;
+        _ = cuts.wait_for(|state| state.cuts[earlier..].contains(&name.as_str())) => {}
         () = pump(&mut from_client, &mut to_server, &mut gate, &name) => {}
         () = pump(&mut from_server, &mut to_client, &mut other, &name) => {}
-        _ = cuts.wait_for(|state| state.cuts[earlier..].contains(&name.as_str())) => {}
     }
 }
 
